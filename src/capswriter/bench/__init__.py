@@ -1,0 +1,1 @@
+"""Measurement of accuracy and speed."""

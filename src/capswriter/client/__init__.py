@@ -1,0 +1,1 @@
+"""Connection to a server and transcription of files."""

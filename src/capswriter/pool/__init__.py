@@ -1,0 +1,1 @@
+"""Worker processes and the one queue they pull from."""

@@ -1,0 +1,1 @@
+"""Wire formats: dataclasses with parse and encode, no sockets."""

@@ -1,0 +1,1 @@
+"""Utterances: bytes in, segments out, results merged, events emitted."""

@@ -1,0 +1,1 @@
+"""Subtitles and other shaping of recognised text."""

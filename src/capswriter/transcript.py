@@ -1,0 +1,37 @@
+"""The vocabulary every room shares: what a recogniser heard, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of text with the time it was spoken.
+
+    Args:
+        text: the piece, with the white space that stands before it (``" world"``).
+        start: seconds from the start of the audio that the transcript belongs to.
+        end: seconds, never before ``start``.
+    """
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """Recognised speech.
+
+    The texts of ``tokens``, joined, are ``text``, and their starts never decrease.
+
+    Args:
+        text: without white space at its ends; empty where nothing was said.
+        language: ISO 639-1 code, or ``""`` where unknown.
+        tokens: the pieces of ``text`` in order.
+    """
+
+    text: str
+    language: str = ""
+    tokens: tuple[Token, ...] = ()
