@@ -1,0 +1,62 @@
+"""The settings of CapsWriter Server and its client: edit, save, start again.
+
+A command's flag, an environment variable and a line in `.env` count before what stands here;
+`capswriter config` shows every value in force and where it came from. A key that is left out has
+its default, which is also what stands here as delivered.
+"""
+
+from capswriter.settings import ClientConfig, ServerConfig
+
+# The server: python start_server.py
+server = ServerConfig(
+    # Address to listen on: 127.0.0.1 for this computer only, 0.0.0.0 for the whole network.
+    host="127.0.0.1",
+    # TCP port, 0 to 65535; 0 takes any free one.
+    port=6016,
+    # Worker processes, each with the model loaded once: a number, or "auto" for as many as cores
+    # and memory allow. More workers recognise more utterances at the same time.
+    workers="auto",
+    # CPU threads of each worker. Several workers with one thread each do more than one with many.
+    threads=1,
+    # Model: "auto", a name of the catalogue (capswriter models), or a directory.
+    model="auto",
+    # Where models are kept; None for the user's data directory.
+    model_dir=None,
+    # Where the model runs: "cpu", "cuda" (an NVIDIA GPU), or "auto".
+    device="cpu",
+    # Language of utterances whose client names none: "auto", or a code such as "zh", "en", "yue".
+    language="auto",
+    # Connections at once; the next one is refused.
+    max_connections=200,
+    # Recognitions at once; None for the number of workers.
+    max_concurrent=None,
+    # Largest WebSocket message, in megabytes.
+    max_frame_mb=320,
+    # Longest utterance, in hours of audio.
+    max_audio_hours=24.0,
+    # A connection that stays silent in the middle of an utterance for so many seconds is closed;
+    # 0: never.
+    ws_timeout=300.0,
+    # The least that is logged: "debug", "info", "warning" or "error".
+    log_level="info",
+)
+
+# The client: python start_client.py speech.mp3
+client = ClientConfig(
+    # URL of the server: ws://host:port, or wss://host:port behind TLS.
+    server="ws://127.0.0.1:6016",
+    # Language of the speech: "auto", or a code such as "zh", "en", "yue".
+    language="auto",
+    # Words likely to occur, such as names, terms or the topic; models that can make use of them do.
+    context="",
+    # What is written for each file: any of "txt", "srt", "vtt", "lrc", "json".
+    formats=("txt", "srt", "json"),
+    # Where results are written; None for beside each file.
+    output_dir=None,
+    # Files transcribed at once.
+    jobs=2,
+    # Seconds without a word from the server before a file counts as failed.
+    timeout=120.0,
+    # The least that is logged: "debug", "info", "warning" or "error".
+    log_level="info",
+)

@@ -1,0 +1,93 @@
+"""``capswriter config``: every setting in force, and where it came from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from capswriter.settings import ClientConfig, Effective, ServerConfig, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEADINGS = ("key", "value", "where from")
+
+
+@click.command("config")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="The config.py.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(*, config_file: Path | None, as_json: bool) -> None:
+    """Show every setting and where it came from.
+
+    A flag counts before an environment variable, that before .env, that before config.py, that
+    before the default. The server's variables are CAPSWRITER_<KEY>, the client's
+    CAPSWRITER_CLIENT_<KEY>.
+    """
+    server = load(ServerConfig, config_file=config_file)
+    client = load(ClientConfig, config_file=config_file)
+    if as_json:
+        click.echo(json.dumps(_document(server, client), ensure_ascii=False, indent=2))
+    elif sys.stdout.isatty():
+        _print_tables(server, client)
+    else:
+        _print_columns(server, client)
+
+
+def _document(server: Effective[ServerConfig], client: Effective[ClientConfig]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "config_file": str(server.config_file) if server.config_file else None,
+        "env_file": str(server.env_file) if server.env_file else None,
+    }
+    for effective in (server, client):
+        plain = effective.value.model_dump(mode="json")
+        document[effective.value.section] = {
+            key: {"value": plain[key], "origin": origin} for key, origin in effective.origin.items()
+        }
+    return document
+
+
+def _rows(effective: Effective[Any]) -> Iterator[tuple[str, str, str]]:
+    for key, origin in effective.origin.items():
+        yield key, _written(getattr(effective.value, key)), origin
+
+
+def _written(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(value) or '""'
+
+
+def _files(effective: Effective[Any]) -> str:
+    return f"config.py: {effective.config_file or 'none'}\n.env: {effective.env_file or 'none'}"
+
+
+def _print_columns(*sections: Effective[Any]) -> None:
+    click.echo(_files(sections[0]))
+    rows = [list(_rows(effective)) for effective in sections]
+    everything = [HEADINGS, *(row for section in rows for row in section)]
+    widths = [max(len(row[column]) for row in everything) for column in range(2)]
+    for effective, section in zip(sections, rows, strict=True):
+        click.echo(f"\n{effective.value.section}")
+        for key, value, origin in (HEADINGS, *section):
+            click.echo(f"  {key:<{widths[0]}}  {value:<{widths[1]}}  {origin}")
+
+
+def _print_tables(*sections: Effective[Any]) -> None:
+    from rich.console import Console  # noqa: PLC0415  a terminal alone needs it
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    console = Console()
+    console.print(Text(_files(sections[0])))
+    for effective in sections:
+        table = Table(*HEADINGS, title=effective.value.section, title_justify="left")
+        for row in _rows(effective):
+            # Text, not str: a value may hold what rich takes for markup.
+            table.add_row(*(Text(cell, overflow="fold") for cell in row))
+        console.print(table)

@@ -1,0 +1,119 @@
+"""The kinds of value a setting takes, each with a phrase that says what is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What a key takes, in words: the end of the line a user reads after a wrong value."""
+
+    words: str
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _not_boolean(value: Any) -> Any:
+    if isinstance(value, bool):  # pydantic would take True for 1
+        raise ValueError("a number is needed")  # noqa: TRY004  pydantic catches ValueError only
+    return value
+
+
+def _items(value: Any) -> Any:
+    if isinstance(value, str):
+        value = [item for item in value.split(",") if item.strip()]
+    return [_lower(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _once(items: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _model(name: str) -> str:
+    return str(_home(Path(name))) if name.startswith("~") else name
+
+
+def _websocket_url(url: str) -> str:
+    parts = urlsplit(url)
+    # Reading ``port`` raises ValueError when it is no number from 0 to 65535.
+    if parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.port == 0:
+        raise ValueError("not a WebSocket URL")
+    return url
+
+
+_Number = BeforeValidator(_not_boolean)
+_Positive = Annotated[int, Field(ge=1)]
+
+Port = Annotated[int, Field(ge=0, le=65535), _Number, Allowed("0 to 65535 (0: any free port)")]
+Count = Annotated[_Positive, _Number, Allowed("a whole number from 1")]
+CountOrNone = Annotated[_Positive | None, _Number, Allowed("a whole number from 1, or None")]
+CountOrAuto = Annotated[
+    _Positive | Literal["auto"],
+    BeforeValidator(_lower),
+    _Number,
+    Allowed("a whole number from 1, or auto"),
+]
+Hours = Annotated[
+    float, Field(gt=0, allow_inf_nan=False), _Number, Allowed("a number of hours above 0")
+]
+Seconds = Annotated[
+    float, Field(gt=0, allow_inf_nan=False), _Number, Allowed("a number of seconds above 0")
+]
+SecondsOrNever = Annotated[
+    float,
+    Field(ge=0, allow_inf_nan=False),
+    _Number,
+    Allowed("a number of seconds from 0 (0: never)"),
+]
+Host = Annotated[str, Field(min_length=1), Allowed("an address or a host name")]
+Model = Annotated[
+    str,
+    Field(min_length=1),
+    AfterValidator(_model),
+    Allowed("auto, a name of the catalogue (capswriter models), or a directory"),
+]
+Directory = Annotated[
+    Annotated[Path, AfterValidator(_home)] | None, Allowed("a directory, or None")
+]
+Device = Annotated[
+    Literal["cpu", "cuda", "auto"], BeforeValidator(_lower), Allowed("cpu, cuda or auto")
+]
+Language = Annotated[
+    str,
+    Field(pattern=r"^(auto|[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*)$"),
+    Allowed("auto, or a language code such as zh, en or yue"),
+]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(_lower),
+    Allowed("debug, info, warning or error"),
+]
+Format = Literal["txt", "srt", "vtt", "lrc", "json"]
+Formats = Annotated[
+    tuple[Format, ...],
+    Field(min_length=1),
+    BeforeValidator(_items),
+    AfterValidator(_once),
+    Allowed("one or more of txt, srt, vtt, lrc and json, separated by commas"),
+]
+Url = Annotated[
+    str,
+    AfterValidator(_websocket_url),
+    Allowed("ws://host:port or wss://host:port"),
+]
+Text = Annotated[str, Allowed("text")]
