@@ -1,1 +1,6 @@
-"""Recognition engines behind one protocol."""
+"""Recognition engines behind one protocol: ``load(directory) -> Engine``."""
+
+from capswriter.engines.base import Engine, EngineFailed, Options, Traits
+from capswriter.engines.registry import load
+
+__all__ = ["Engine", "EngineFailed", "Options", "Traits", "load"]

@@ -1,0 +1,256 @@
+"""Cutting a stream into segments that an engine can take, in silence wherever there is any.
+
+``python -m capswriter.audio.segment FILE`` prints the segments of a file.
+
+The rule. A segment runs on until it reaches ``SegmentPolicy.maximum``; then it is cut in the middle
+of the longest pause of its later part (or of its earlier part, if the later has none), and nothing
+overlaps. Long pauses end a segment at once and are themselves never sent to an engine. Only where
+the detector finds no pause in a whole segment is the cut forced; the next segment then repeats the
+last ``overlap`` seconds, and whoever merges the texts uses that to find the seam.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from capswriter.audio import SAMPLE_RATE, Samples
+from capswriter.audio.vad import FRAME, SileroVad
+
+SPEECH_FROM = 0.5
+"""Probability from which a frame is speech; Silero's own default."""
+
+SPEECH_UNTIL = 0.35
+"""Probability under which speech is over; between the two, a frame is what the last one was."""
+
+PADDING = 0.4
+"""Seconds of sound kept before and after speech, for soft beginnings and ends."""
+
+SHORTEST_PAUSE = 0.2
+"""Seconds. Shorter ones may be the closure of a consonant: no place for a cut."""
+
+LONG_ENOUGH = 0.6
+"""Seconds from which one pause is as good a place for a cut as another."""
+
+LATER_PART = 0.4
+"""A cut is looked for after this part of a full segment first."""
+
+SILENCE_STEP = 1.0
+"""Seconds of silence that are let go at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPolicy:
+    """How long segments get; all in seconds.
+
+    Args:
+        maximum: the longest piece of audio an engine gets, overlap included.
+        overlap: how much a forced cut repeats; less than half of ``maximum``.
+        silence: a pause of this length always ends a segment, and is dropped.
+        pause: a pause of this length ends a segment of at least ``minimum``; for someone who speaks
+            and waits, so that what has been said is recognised meanwhile.
+        minimum: see ``pause``.
+    """
+
+    maximum: float = 30.0
+    overlap: float = 2.0
+    silence: float = 3.0
+    pause: float = math.inf
+    minimum: float = 6.0
+
+    def __post_init__(self) -> None:
+        if not 0 < 2 * self.overlap < self.maximum:
+            raise ValueError(
+                f"overlap {self.overlap} does not fit into half of maximum {self.maximum}"
+            )
+        if min(self.silence, self.pause) < 2 * PADDING:
+            raise ValueError(f"pauses that end a segment are at least {2 * PADDING} s")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """A piece of the timeline; the segments of a stream cover it without gaps.
+
+    Args:
+        start: first sample of the stream that the segment answers for.
+        end: the sample after the last one.
+        samples: the audio to recognise, from ``start - lead`` to ``end``; None where nobody speaks.
+        lead: how many samples before ``start``, repeated from the segment before, ``samples`` has.
+    """
+
+    start: int
+    end: int
+    samples: Samples | None = None
+    lead: int = 0
+
+
+class FrameDetector(Protocol):
+    """Gives the probability of speech, in [0, 1], for each ``FRAME`` samples of a stream."""
+
+    def push(self, samples: Samples, /) -> Samples:
+        """Take the next samples; give the probabilities of the frames they complete."""
+        ...
+
+    def finish(self) -> Samples:
+        """Give the probability of the last, unfilled frame, if there is one."""
+        ...
+
+
+class Segmenter:
+    """Cuts one stream; the segments do not depend on the blocks in which it is pushed.
+
+    Args:
+        policy: how long segments get.
+        detector: hears where speech is; Silero by default.
+    """
+
+    def __init__(
+        self, policy: SegmentPolicy | None = None, *, detector: FrameDetector | None = None
+    ) -> None:
+        self._policy = policy or SegmentPolicy()
+        self._vad = detector or SileroVad()
+        self._tape = bytearray()  # float32 samples from ``_base`` on
+        self._base = 0
+        self._labelled = 0  # samples whose frames have been judged
+        self._speaking = False
+        self._start = 0
+        self._lead = 0
+        self._speech_end: int | None = None  # of the latest speech in the open segment, if any
+        self._pauses: list[tuple[int, int]] = []  # between speech, in the open segment
+        self._cut: list[Segment] = []
+
+    def push(self, samples: Samples) -> list[Segment]:
+        """Take the next samples; give the segments that are complete by them."""
+        self._tape += samples.astype(np.float32, copy=False).tobytes()
+        return self._judge(self._vad.push(samples))
+
+    def finish(self) -> list[Segment]:
+        """End the stream; give the segments that remain."""
+        total = self._base + len(self._tape) // 4
+        complete = self._judge(self._vad.finish())
+        self._labelled = total
+        if self._speech_end is not None:
+            self._end_segment(min(self._speech_end + _samples(PADDING), total))
+        self._skip_silence(total)
+        return complete + self._taken()
+
+    def _judge(self, probabilities: Samples) -> list[Segment]:
+        for probability in probabilities.tolist():
+            if probability >= SPEECH_FROM:
+                self._speaking = True
+            elif probability < SPEECH_UNTIL:
+                self._speaking = False
+            start = self._labelled
+            self._labelled += FRAME
+            if self._speaking:
+                self._hear_speech(start)
+            else:
+                self._hear_silence()
+            if self._speech_end is not None and self._is_full():
+                self._split()
+        return self._taken()
+
+    def _hear_speech(self, start: int) -> None:
+        if self._speech_end is None:
+            self._skip_silence(start - _samples(PADDING))
+        elif start > self._speech_end:
+            self._pauses.append((self._speech_end, start))
+        self._speech_end = self._labelled
+
+    def _hear_silence(self) -> None:
+        now = self._labelled
+        if self._speech_end is None:
+            if now - self._start >= _samples(PADDING + SILENCE_STEP):
+                self._skip_silence(now - _samples(PADDING))
+            return
+        pause, length = now - self._speech_end, now - self._start
+        policy = self._policy
+        if pause >= _samples(policy.silence) or (
+            pause >= _samples(policy.pause) and length >= _samples(policy.minimum)
+        ):
+            self._end_segment(self._speech_end + _samples(PADDING))
+
+    def _is_full(self) -> bool:
+        return self._labelled + FRAME - (self._start - self._lead) > _samples(self._policy.maximum)
+
+    def _split(self) -> None:
+        """Cut the full segment at its best pause, or by force where it has none."""
+        now, speech_end = self._labelled, self._speech_end
+        assert speech_end is not None  # noqa: S101
+        pauses = [*self._pauses, (speech_end, now)]
+        usable = [pause for pause in pauses if pause[1] - pause[0] >= _samples(SHORTEST_PAUSE)]
+        later = self._start + round(LATER_PART * (now - self._start))
+        candidates = [pause for pause in usable if _middle(pause) >= later] or usable
+        if not candidates:
+            self._end_segment(now, overlap=_samples(self._policy.overlap))
+            self._speech_end = now
+            return
+        best = max(
+            candidates, key=lambda pause: (min(pause[1] - pause[0], _samples(LONG_ENOUGH)), pause)
+        )
+        cut = _middle(best)
+        remaining = [pause for pause in self._pauses if pause[0] > cut]
+        self._end_segment(cut)
+        self._pauses = remaining
+        if speech_end > cut:
+            self._speech_end = speech_end
+
+    def _end_segment(self, end: int, *, overlap: int = 0) -> None:
+        samples = self._read(self._start - self._lead, end)
+        self._cut.append(Segment(self._start, end, samples, self._lead))
+        self._open(end, lead=overlap)
+
+    def _skip_silence(self, until: int) -> None:
+        if until > self._start:
+            self._cut.append(Segment(self._start, until))
+            self._open(until)
+
+    def _open(self, start: int, *, lead: int = 0) -> None:
+        self._start, self._lead = start, lead
+        self._speech_end = None
+        self._pauses = []
+        unused = start - lead - self._base
+        del self._tape[: unused * 4]
+        self._base += unused
+
+    def _read(self, start: int, end: int) -> Samples:
+        tape = self._tape[(start - self._base) * 4 : (end - self._base) * 4]
+        return np.frombuffer(bytes(tape), np.float32)
+
+    def _taken(self) -> list[Segment]:
+        taken, self._cut = self._cut, []
+        return taken
+
+
+def _samples(seconds: float) -> int:
+    return sys.maxsize if math.isinf(seconds) else round(seconds * SAMPLE_RATE)
+
+
+def _middle(pause: tuple[int, int]) -> int:
+    return (pause[0] + pause[1]) // 2
+
+
+def _show(path: Path) -> None:
+    from capswriter.audio.decode import AudioFile  # noqa: PLC0415
+
+    segmenter = Segmenter()
+    with AudioFile(path) as file:
+        segments = [segment for block in file.blocks() for segment in segmenter.push(block)]
+    for segment in segments + segmenter.finish():
+        kind = (
+            "silence"
+            if segment.samples is None
+            else f"speech, {segment.lead / SAMPLE_RATE:.1f} s again"
+        )
+        sys.stdout.write(
+            f"{segment.start / SAMPLE_RATE:9.2f} {segment.end / SAMPLE_RATE:9.2f} {kind}\n"
+        )
+
+
+if __name__ == "__main__":
+    _show(Path(sys.argv[1]))

@@ -1,0 +1,123 @@
+"""What goes to a worker and what comes back: plain values that any transport can carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from capswriter.audio import SAMPLE_RATE
+from capswriter.engines.base import Options, Traits
+
+if TYPE_CHECKING:
+    from capswriter.audio import Samples
+    from capswriter.transcript import Transcript
+
+
+class Priority(IntEnum):
+    """Classes of tasks; the lower goes first."""
+
+    INTERACTIVE = 0
+    PARTIAL = 1
+    FILE = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """One segment to recognise.
+
+    Args:
+        samples: float32[n], mono, 16 kHz.
+        options: for the engine.
+        priority: its class.
+        client: whose it is; clients of one class take turns.
+    """
+
+    samples: Samples
+    options: Options = Options()  # noqa: RUF009  # frozen
+    priority: Priority = Priority.FILE
+    client: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio."""
+        return len(self.samples) / SAMPLE_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a worker made of a task.
+
+    Args:
+        transcript: times in seconds from the task's first sample.
+        seconds: that the engine took.
+        worker: number of the worker that did it.
+    """
+
+    transcript: Transcript
+    seconds: float
+    worker: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """What a worker loads.
+
+    Args:
+        directory: of the model.
+        threads: of the CPU for one recognition.
+        device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
+        loader: ``"module:function"``, called as ``function(directory, threads=…, device=…)``.
+        modules: what its code needs, imported once for all workers where the platform can fork.
+    """
+
+    directory: Path = Path()
+    threads: int = 1
+    device: str = "cpu"
+    loader: str = "capswriter.engines:load"
+    modules: tuple[str, ...] = ("capswriter.engines.whisper",)
+
+
+# What passes through the pipe.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """Front to worker: recognise this."""
+
+    samples: Samples
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Worker to front: the model is loaded, jobs can come."""
+
+    traits: Traits
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotLoaded:
+    """Worker to front: the model cannot be loaded; the worker ends."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Worker to front: the job's result."""
+
+    transcript: Transcript
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Worker to front: the engine raised; the worker can take the next job."""
+
+    reason: str
+
+
+Answer = Done | Failed
