@@ -16,6 +16,7 @@ from capswriter.pool.task import EngineSpec, Failed, Job, Loaded, NotLoaded, Res
 from capswriter.pool.worker import main
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerContext, SpawnContext
     from multiprocessing.process import BaseProcess
@@ -127,19 +128,23 @@ class WorkerProcess:
             self._pipe.send(message)
 
     def _listen(self) -> None:
-        with suppress(EOFError, OSError):
-            while True:
-                message = self._pipe.recv()
-                self._loop.call_soon_threadsafe(self._receive, message)
-        self._process.join(CLOSING_TIME)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        cause = _cause(self._process.exitcode)
-        self._pipe.close()
-        self._process.close()
-        with suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._die, cause)
+        try:
+            with suppress(EOFError, OSError):
+                while True:
+                    self._tell(self._receive, self._pipe.recv())
+        finally:
+            self._pipe.close()
+            self._process.join(CLOSING_TIME)
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join()
+            cause = _cause(self._process.exitcode)
+            self._process.close()
+            self._tell(self._die, cause)
+
+    def _tell(self, callback: Callable[[Any], None], value: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed, nobody listens any more
+            self._loop.call_soon_threadsafe(callback, value)
 
     def _receive(self, message: Loaded | NotLoaded | Answer) -> None:
         if isinstance(message, Loaded | NotLoaded):

@@ -71,6 +71,10 @@ class FairQueue(asyncio.Queue[Ticket]):
         self.seconds -= ticket.task.seconds
         return ticket
 
+    def empty(self) -> bool:
+        """Tell whether no ticket waits."""
+        return not self._count
+
     def qsize(self) -> int:
         """Count the tickets that wait."""
         return self._count

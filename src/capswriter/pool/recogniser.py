@@ -129,6 +129,8 @@ class Recogniser:
             NoWorkers: not one could load the model.
         """
         self._tasks = [asyncio.create_task(self._keep(slot)) for slot in self._slots]
+        for task in self._tasks:
+            task.add_done_callback(_report_bug)
         attempts = {slot.first for slot in self._slots}
         while attempts:
             done, attempts = await asyncio.wait(attempts, return_when=asyncio.FIRST_COMPLETED)
@@ -179,7 +181,9 @@ class Recogniser:
         self._closed = True
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
         while not self._queue.empty():
             _fail(self._queue.get_nowait(), RecogniserClosed("the server is stopping"))
 
@@ -212,18 +216,20 @@ class Recogniser:
     async def _feed(self, slot: _Slot, worker: WorkerProcess) -> str:
         """Give the worker one task after the other until it dies; tell of what."""
         while True:
-            async with self._permits:
-                slot.state = State.IDLE
-                ticket = await self._next(worker)
-                if ticket is None:
-                    return worker.dead.result()
-                slot.state = State.BUSY
+            slot.state = State.IDLE
+            ticket = await self._next(worker)
+            if ticket is None:
+                return worker.dead.result()
+            slot.state = State.BUSY
+            try:
                 await self._run(slot, worker, ticket)
+            finally:
+                self._permits.release()
 
     async def _next(self, worker: WorkerProcess) -> Ticket | None:
-        """Pull a ticket that somebody waits for; None when the worker has died meanwhile."""
+        """Pull a ticket, with a permit to run it; None when the worker has died meanwhile."""
         while True:
-            pull = asyncio.ensure_future(self._queue.get())
+            pull = asyncio.ensure_future(self._pull())
             try:
                 await first_of(pull, worker.dead)
             except asyncio.CancelledError:
@@ -235,11 +241,21 @@ class Recogniser:
             ticket = pull.result()
             if not ticket.result.done():
                 return ticket
+            self._permits.release()  # nobody waits for it any more
+
+    async def _pull(self) -> Ticket:
+        await self._permits.acquire()
+        try:
+            return await self._queue.get()
+        except asyncio.CancelledError:
+            self._permits.release()
+            raise
 
     def _undo(self, pull: asyncio.Future[Ticket]) -> None:
         """Take a pull back, whether or not it has got a ticket."""
         if pull.done():
             self._queue.put_back(pull.result())
+            self._permits.release()
         else:
             pull.cancel()
 
@@ -295,3 +311,8 @@ class _Slot:
 def _fail(ticket: Ticket, error: RecogniserError) -> None:
     if not ticket.result.done():
         ticket.result.set_exception(error)
+
+
+def _report_bug(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        logger.critical("a worker's keeper failed; please report it", exc_info=task.exception())
