@@ -81,12 +81,14 @@ class Segment:
         end: the sample after the last one.
         samples: the audio to recognise, from ``start - lead`` to ``end``; None where nobody speaks.
         lead: how many samples before ``start``, repeated from the segment before, ``samples`` has.
+        tail: how many samples before ``end`` the next segment will repeat.
     """
 
     start: int
     end: int
     samples: Samples | None = None
     lead: int = 0
+    tail: int = 0
 
 
 class FrameDetector(Protocol):
@@ -135,7 +137,9 @@ class Segmenter:
         complete = self._judge(self._vad.finish())
         self._labelled = total
         if self._speech_end is not None:
-            self._end_segment(min(self._speech_end + _samples(PADDING), total))
+            end = min(self._speech_end + _samples(PADDING), total)
+            if end > self._start:
+                self._end_segment(end)
         self._skip_silence(total)
         return complete + self._taken()
 
@@ -202,7 +206,7 @@ class Segmenter:
 
     def _end_segment(self, end: int, *, overlap: int = 0) -> None:
         samples = self._read(self._start - self._lead, end)
-        self._cut.append(Segment(self._start, end, samples, self._lead))
+        self._cut.append(Segment(self._start, end, samples, self._lead, overlap))
         self._open(end, lead=overlap)
 
     def _skip_silence(self, until: int) -> None:

@@ -1,21 +1,23 @@
 """CapsWriter's wire format, v1 and v2: both directions, for the server and for the client.
 
-A client sends ``AudioFrame`` after ``AudioFrame`` of one task, the last with ``is_final``. The server
-answers with ``Result`` frames, each with all the text so far, and one with ``is_final``; or with one
-``Failure``. v1 (CapsWriter v1.0 to v2.6) knows no failures and no encodings; v2 (the fork
+A client sends ``AudioFrame`` after ``AudioFrame`` of one task, the last with ``is_final``. The
+server answers with ``Result`` frames, each with all the text so far, and one with ``is_final``; or
+with one ``Failure``. v1 (CapsWriter v1.0 to v2.6) knows no failures and no encodings; v2 (the fork
 CapsWriter-ASR-Server) is what a client speaks that names an ``encoding``.
 """
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 import pybase64
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 SUBPROTOCOL = "binary"
 """What most clients offer; those that offer nothing are served all the same."""

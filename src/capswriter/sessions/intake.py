@@ -1,0 +1,128 @@
+"""The bytes of an utterance, as a client sends them, become samples."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import numpy as np
+
+from capswriter.audio import SAMPLE_RATE, Samples
+from capswriter.audio.decode import AudioFile
+from capswriter.errors import UserError
+from capswriter.sessions.spool import Spool, SpoolReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PIECE = 10 * SAMPLE_RATE
+"""Samples taken at a time: what one visit to a thread deals with, about 20 ms of work."""
+
+
+class BadAudio(UserError):
+    """Samples that are no sound."""
+
+
+class AudioTooLong(UserError):
+    """More audio than an utterance may have."""
+
+
+class AudioFormat(Enum):
+    """How the bytes hold sound; PCM is mono at 16 kHz."""
+
+    F32LE = "f32le"
+    S16LE = "s16le"
+    CONTAINER = "container"
+
+    @property
+    def width(self) -> int:
+        """Bytes of a PCM sample."""
+        return 4 if self is AudioFormat.F32LE else 2
+
+
+class Intake:
+    """Takes the bytes of one utterance from a socket, gives samples to a thread.
+
+    Args:
+        audio_format: of the bytes.
+        longest: seconds of audio that are accepted.
+    """
+
+    def __init__(self, audio_format: AudioFormat, *, longest: float) -> None:
+        self.audio_format = audio_format
+        self.received = 0  # bytes
+        self.taken = 0  # samples
+        self._longest = longest
+        self._spool = Spool()
+        self._rest = b""
+        self._blocks: Iterator[Samples] | None = None
+
+    @property
+    def blocks_its_thread(self) -> bool:
+        """Whether ``take`` may wait for bytes that are still to come."""
+        return self.audio_format is AudioFormat.CONTAINER
+
+    def write(self, data: bytes) -> None:
+        """Take bytes; they need not end between two samples.
+
+        Raises:
+            AudioTooLong: it is more than an utterance may have.
+            BadAudio: the disk cannot hold it.
+        """
+        self.received += len(data)
+        if not self.blocks_its_thread:
+            self._limit(self.received / self.audio_format.width)
+        try:
+            self._spool.write(data)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise BadAudio(f"the server cannot store the audio: {reason}") from error
+
+    def end(self) -> None:
+        """Tell that nothing follows."""
+        self._spool.end()
+
+    def take(self) -> tuple[Samples, bool]:
+        """Give the next samples, and whether they are the last; none where nothing has come.
+
+        Raises:
+            BadAudio: samples that are not numbers.
+            DecodeFailed: a container that cannot be decoded.
+            AudioTooLong: a container that holds more than an utterance may have.
+        """
+        samples, last = self._decode() if self.blocks_its_thread else self._convert()
+        self.taken += len(samples)
+        self._limit(self.taken)
+        return samples, last
+
+    def close(self) -> None:
+        """Free what was stored; a ``take`` that waits returns."""
+        self._spool.close()
+
+    def _limit(self, samples: float) -> None:
+        if samples > self._longest * SAMPLE_RATE:
+            hours = self._longest / 3600
+            raise AudioTooLong(f"the audio is longer than the {hours:g} h this server accepts")
+
+    def _convert(self) -> tuple[Samples, bool]:
+        ended = self._spool.ended  # before reading: what is written between the two is not lost
+        width = self.audio_format.width
+        data = self._spool.read(PIECE * width)
+        last = ended and len(data) < PIECE * width
+        data = self._rest + data if self._rest else data
+        whole = len(data) // width * width
+        self._rest = data[whole:]
+        if self.audio_format is AudioFormat.S16LE:
+            pcm = np.frombuffer(data[:whole], "<i2").astype(np.float32)
+            return pcm * np.float32(1 / 32_768), last
+        samples = np.frombuffer(data[:whole], "<f4").astype(np.float32, copy=False)
+        if not np.isfinite(samples).all():
+            raise BadAudio("the audio has samples that are not numbers (NaN or infinite)")
+        return samples, last
+
+    def _decode(self) -> tuple[Samples, bool]:
+        if self._blocks is None:
+            self._blocks = AudioFile(cast("BinaryIO", SpoolReader(self._spool))).blocks()
+        block = next(self._blocks, None)
+        return (np.zeros(0, np.float32), True) if block is None else (block, False)

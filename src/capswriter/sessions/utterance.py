@@ -1,0 +1,216 @@
+"""An utterance: its bytes come in, its text goes out while more bytes come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from capswriter.audio import SAMPLE_RATE
+from capswriter.audio.segment import Segment, Segmenter, SegmentPolicy
+from capswriter.engines.base import Options
+from capswriter.pool import Priority, Recogniser, Result, Task
+from capswriter.sessions.intake import AudioFormat, Intake
+from capswriter.sessions.merge import Merger
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from capswriter.transcript import Token
+
+LONGEST = 24 * 3600.0
+"""Seconds of audio in an utterance, unless the settings say otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What has become certain since the last update.
+
+    Args:
+        tokens: in order, with times in seconds from the start of the utterance.
+        covered: seconds of audio from the start that have been dealt with; in the last update, all.
+        language: of the newest segment, ISO 639-1; empty while nothing was said.
+        submitted: Unix seconds at which the newest segment was queued.
+        is_last: nothing follows.
+    """
+
+    tokens: tuple[Token, ...]
+    covered: float
+    language: str
+    submitted: float
+    is_last: bool = False
+
+
+class Ears:
+    """The threads in which utterances decode, detect voices and cut; a context manager.
+
+    The network that detects voices releases the GIL, so two threads serve many speakers: a second
+    of audio costs 1.4 ms.
+    """
+
+    def __init__(self, threads: int = 2) -> None:
+        self.executor = ThreadPoolExecutor(threads, thread_name_prefix="ears")
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
+
+
+class Utterance:
+    """One utterance of one client.
+
+    Call ``write`` for what arrives and ``end`` after it, and iterate over ``updates`` meanwhile.
+    ``write`` never waits: what cannot be recognised yet is kept, on the disk if it is much.
+
+    Args:
+        recogniser: where segments go.
+        ears: where samples are looked at.
+        audio_format: of the bytes.
+        options: for the engine.
+        policy: how long segments get.
+        priority: class of its tasks.
+        client: whose it is.
+        longest: seconds of audio that are accepted.
+    """
+
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        ears: Ears,
+        *,
+        audio_format: AudioFormat = AudioFormat.F32LE,
+        options: Options | None = None,
+        policy: SegmentPolicy | None = None,
+        priority: Priority = Priority.FILE,
+        client: str = "",
+        longest: float = LONGEST,
+    ) -> None:
+        self._recogniser = recogniser
+        self._ears = ears
+        self._intake = Intake(audio_format, longest=longest)
+        self._segmenter = Segmenter(policy)
+        self._options = options or Options()
+        self._priority = priority
+        self._client = client
+        self._arrived = asyncio.Event()
+
+    @property
+    def samples(self) -> int:
+        """Samples looked at so far; all of them with the last update."""
+        return self._intake.taken
+
+    @property
+    def received(self) -> int:
+        """Bytes written so far."""
+        return self._intake.received
+
+    def write(self, data: bytes) -> None:
+        """Take bytes of audio.
+
+        Raises:
+            AudioTooLong: it is more than an utterance may have.
+            BadAudio: the audio cannot be stored.
+        """
+        self._intake.write(data)
+        self._arrived.set()
+
+    def end(self) -> None:
+        """Tell that nothing follows."""
+        self._intake.end()
+        self._arrived.set()
+
+    async def updates(self) -> AsyncIterator[Update]:
+        """Recognise, and tell what is certain after each segment; close it when leaving early.
+
+        Raises:
+            BadAudio, DecodeFailed, AudioTooLong: the bytes are no audio that can be used.
+            RecogniserError: a segment could not be recognised.
+        """
+        # Enough segments for every worker, and one each to follow; the rest waits as bytes.
+        heard: asyncio.Queue[_Heard | None] = asyncio.Queue(2 * self._recogniser.workers)
+        listening = asyncio.create_task(self._listen(heard))
+        merger = Merger()
+        covered, language, submitted = 0.0, "", 0.0
+        current: _Heard | None = None
+        try:
+            while (current := await heard.get()) is not None:
+                segment = current.segment
+                tokens: tuple[Token, ...] = ()
+                if current.result is not None:
+                    transcript = (await current.result).transcript
+                    tokens = merger.add(segment, transcript)
+                    language, submitted = transcript.language, current.submitted
+                covered = segment.end / SAMPLE_RATE
+                yield Update(tokens, covered, language, submitted)
+            await listening
+            yield Update(merger.finish(), covered, language, submitted, is_last=True)
+        finally:
+            listening.cancel()
+            while current is not None:
+                current.cancel()
+                current = None if heard.empty() else heard.get_nowait()
+            self._intake.close()
+
+    async def _listen(self, heard: asyncio.Queue[_Heard | None]) -> None:
+        """Cut what arrives into segments, and hand each to the recogniser as soon as it is cut."""
+        own = ThreadPoolExecutor(1, "decode") if self._intake.blocks_its_thread else None
+        try:
+            await self._cut_all(heard, own or self._ears.executor)
+        except Exception:
+            await heard.put(None)
+            raise  # to whoever awaits this task
+        finally:
+            if own is not None:
+                own.shutdown(wait=False)
+        await heard.put(None)
+
+    async def _cut_all(
+        self, heard: asyncio.Queue[_Heard | None], executor: ThreadPoolExecutor
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            more = True
+            while more:
+                segments, more, last = await loop.run_in_executor(executor, self._cut)
+                for segment in segments:
+                    await heard.put(self._submit(segment))
+                if last:
+                    return
+
+    def _cut(self) -> tuple[list[Segment], bool, bool]:
+        """In a thread: cut what there is; tell whether there may be more, and whether it ended."""
+        samples, last = self._intake.take()
+        segments = self._segmenter.push(samples)
+        if last:
+            segments += self._segmenter.finish()
+        return segments, bool(len(samples)), last
+
+    def _submit(self, segment: Segment) -> _Heard:
+        if segment.samples is None:
+            return _Heard(segment, time.time())
+        task = Task(segment.samples, self._options, self._priority, self._client)
+        return _Heard(segment, time.time(), asyncio.create_task(self._recogniser.recognise(task)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heard:
+    """A segment on its way: when it was queued, and its result to come; None for silence."""
+
+    segment: Segment
+    submitted: float
+    result: asyncio.Task[Result] | None = None
+
+    def cancel(self) -> None:
+        if self.result is not None:
+            self.result.cancel()
+            self.result.add_done_callback(_ignore_outcome)
+
+
+def _ignore_outcome(task: asyncio.Task[Result]) -> None:
+    """Keep asyncio from reporting that nobody looked at a failure nobody waits for."""
+    if not task.cancelled():
+        task.exception()
