@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -70,6 +70,12 @@ class SegmentPolicy:
             )
         if min(self.silence, self.pause) < 2 * PADDING:
             raise ValueError(f"pauses that end a segment are at least {2 * PADDING} s")
+
+    def within(self, maximum: float) -> SegmentPolicy:
+        """Give the same policy for an engine that takes at most ``maximum`` seconds at once."""
+        if maximum >= self.maximum:
+            return self
+        return replace(self, maximum=maximum, overlap=min(self.overlap, maximum / 4))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

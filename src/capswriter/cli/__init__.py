@@ -1,4 +1,4 @@
-"""The ``capswriter`` command; each subcommand lives in a module of its own, imported when it is used."""
+"""The ``capswriter`` command; each subcommand is a module, imported when it is used."""
 
 from __future__ import annotations
 

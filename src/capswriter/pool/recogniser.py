@@ -84,7 +84,7 @@ class Recogniser:
         self._permits = asyncio.Semaphore(max_concurrent or workers)
         self._slots = [_Slot(number) for number in range(workers)]
         self._tasks: list[asyncio.Task[None]] = []
-        self._traits: Traits | None = None
+        self._traits: asyncio.Future[Traits] = asyncio.get_running_loop().create_future()
         self._starting = asyncio.Lock()
         self._completed = self._failed = self._retried = self._restarts = 0
         self._closed = False
@@ -99,12 +99,9 @@ class Recogniser:
         """Whether a worker can take a task, now or when it has finished the one it has."""
         return any(slot.state in {State.IDLE, State.BUSY} for slot in self._slots)
 
-    @property
-    def traits(self) -> Traits:
-        """What the engine is and takes; known once ``start`` has returned."""
-        if self._traits is None:
-            raise RuntimeError("the recogniser has not been started")
-        return self._traits
+    async def traits(self) -> Traits:
+        """Tell what the engine is and takes, once the first worker has loaded it."""
+        return await asyncio.shield(self._traits)
 
     async def __aenter__(self) -> Recogniser:
         try:
@@ -184,6 +181,7 @@ class Recogniser:
         for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
+        self._traits.cancel()
         while not self._queue.empty():
             _fail(self._queue.get_nowait(), RecogniserClosed("the server is stopping"))
 
@@ -200,7 +198,9 @@ class Recogniser:
                 continue
             slot.pid = worker.pid
             try:
-                self._traits = await worker.loaded()
+                traits = await worker.loaded()
+                if not self._traits.done():
+                    self._traits.set_result(traits)
                 slot.succeed()
                 logger.info("worker %d (pid %s) is ready", slot.number, worker.pid)
                 cause = await self._feed(slot, worker)

@@ -1,1 +1,1 @@
-"""The ASGI application: routes, sockets, limits, health."""
+"""The ASGI application: doors for each protocol, limits, health; and how it is started."""

@@ -16,9 +16,12 @@ from capswriter.sessions.intake import AudioFormat, Intake
 from capswriter.sessions.merge import Merger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from capswriter.transcript import Token
+
+LARGE = 2**20
+"""Bytes that take too long to store for the event loop to do it."""
 
 LONGEST = 24 * 3600.0
 """Seconds of audio in an utterance, unless the settings say otherwise."""
@@ -62,14 +65,14 @@ class Utterance:
     """One utterance of one client.
 
     Call ``write`` for what arrives and ``end`` after it, and iterate over ``updates`` meanwhile.
-    ``write`` never waits: what cannot be recognised yet is kept, on the disk if it is much.
+    ``write`` does not wait for recognition: what cannot be recognised yet is kept, on the disk if it is much.
 
     Args:
         recogniser: where segments go.
         ears: where samples are looked at.
         audio_format: of the bytes.
         options: for the engine.
-        policy: how long segments get.
+        policy: how long segments get, as far as the engine takes such.
         priority: class of its tasks.
         client: whose it is.
         longest: seconds of audio that are accepted.
@@ -90,7 +93,7 @@ class Utterance:
         self._recogniser = recogniser
         self._ears = ears
         self._intake = Intake(audio_format, longest=longest)
-        self._segmenter = Segmenter(policy)
+        self._policy = policy or SegmentPolicy()
         self._options = options or Options()
         self._priority = priority
         self._client = client
@@ -106,14 +109,17 @@ class Utterance:
         """Bytes written so far."""
         return self._intake.received
 
-    def write(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> None:
         """Take bytes of audio.
 
         Raises:
             AudioTooLong: it is more than an utterance may have.
             BadAudio: the audio cannot be stored.
         """
-        self._intake.write(data)
+        if len(data) > LARGE:
+            await asyncio.to_thread(self._intake.write, data)
+        else:
+            self._intake.write(data)
         self._arrived.set()
 
     def end(self) -> None:
@@ -121,7 +127,7 @@ class Utterance:
         self._intake.end()
         self._arrived.set()
 
-    async def updates(self) -> AsyncIterator[Update]:
+    async def updates(self) -> AsyncGenerator[Update, None]:
         """Recognise, and tell what is certain after each segment; close it when leaving early.
 
         Raises:
@@ -170,23 +176,27 @@ class Utterance:
         self, heard: asyncio.Queue[_Heard | None], executor: ThreadPoolExecutor
     ) -> None:
         loop = asyncio.get_running_loop()
+        maximum = (await self._recogniser.traits()).maximum
+        segmenter = Segmenter(self._policy.within(maximum))
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             more = True
             while more:
-                segments, more, last = await loop.run_in_executor(executor, self._cut)
+                segments, more, last = await loop.run_in_executor(
+                    executor, self._cut, segmenter
+                )
                 for segment in segments:
                     await heard.put(self._submit(segment))
                 if last:
                     return
 
-    def _cut(self) -> tuple[list[Segment], bool, bool]:
+    def _cut(self, segmenter: Segmenter) -> tuple[list[Segment], bool, bool]:
         """In a thread: cut what there is; tell whether there may be more, and whether it ended."""
         samples, last = self._intake.take()
-        segments = self._segmenter.push(samples)
+        segments = segmenter.push(samples)
         if last:
-            segments += self._segmenter.finish()
+            segments += segmenter.finish()
         return segments, bool(len(samples)), last
 
     def _submit(self, segment: Segment) -> _Heard:

@@ -1,0 +1,110 @@
+"""``capswriter serve``: start the recognition server."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from capswriter.errors import UsageError
+from capswriter.models.store import ModelStore
+from capswriter.settings import ServerConfig, load
+
+if TYPE_CHECKING:
+    from capswriter.pool import EngineSpec
+
+DEFAULT_MODEL = "whisper-base"
+"""What ``auto`` takes, and what is downloaded where there is no model at all."""
+
+UNKNOWN_MODEL_MB = 500
+"""Megabytes assumed for a worker with a model that the catalogue does not know."""
+
+
+@click.command(short_help="Start the recognition server.")
+@click.option("--host", help="Address to listen on (127.0.0.1: this computer only).")
+@click.option("--port", help="TCP port (6016); 0 takes any free one.")
+@click.option("--workers", help="Worker processes: a number, or auto.")
+@click.option("--model", help="Name in the catalogue, a directory, or auto.")
+@click.option("--device", help="cpu, cuda or auto.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="A config.py.")
+@click.option("--log-level", help="debug, info, warning or error.")
+@click.option("--until-stdin-closes", is_flag=True, hidden=True)
+def command(config_file: Path | None, *, until_stdin_closes: bool, **flags: str | None) -> None:
+    """Start the server and its workers; Ctrl-C ends them.
+
+    One line on standard output tells when it is ready, and under which address.
+    """
+    config = load(ServerConfig, flags, config_file=config_file).value
+    logging.basicConfig(
+        level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    from capswriter.pool.sizing import choose_workers, measure  # noqa: PLC0415
+    from capswriter.server.run import serve  # noqa: PLC0415  # slow to import
+
+    chosen = choose_model(config)
+    workers, reason = choose_workers(measure(), memory_mb=chosen.memory_mb)
+    if isinstance(config.workers, int):
+        workers = config.workers
+    else:
+        logging.getLogger("capswriter").info("%s", reason)
+    serve(
+        config,
+        chosen.spec(config),
+        workers=workers,
+        model=chosen.name,
+        announce=click.echo,
+        until_stdin_closes=until_stdin_closes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenModel:
+    """A model that is installed and sound.
+
+    Args:
+        name: what to call it.
+        directory: where it is.
+        memory_mb: megabytes that a worker with it takes.
+    """
+
+    name: str
+    directory: Path
+    memory_mb: int
+
+    def spec(self, config: ServerConfig) -> EngineSpec:
+        """Say what workers load."""
+        from capswriter.pool import EngineSpec  # noqa: PLC0415
+
+        return EngineSpec(self.directory, threads=config.threads, device=config.device)
+
+
+def choose_model(config: ServerConfig) -> ChosenModel:
+    """Find the model that the settings ask for.
+
+    With ``auto`` and no model at all, the default one is downloaded, visibly.
+
+    Raises:
+        UsageError: there is no such model or directory.
+        ModelMissing, ModelCorrupt, DownloadFailed: and the message says what to do.
+    """
+    store = ModelStore(config.model_dir)
+    if config.model == "auto":
+        installed = store.installed()
+        name = DEFAULT_MODEL if DEFAULT_MODEL in installed or not installed else installed[0]
+        if not installed:
+            from capswriter.cli.models import pull_visibly  # noqa: PLC0415
+
+            pull_visibly(store, name)
+    elif config.model in store.models:
+        name = config.model
+    else:
+        directory = Path(config.model).expanduser()
+        if not directory.is_dir():
+            known = ", ".join(store.models)
+            raise UsageError(f"--model: {config.model} is no directory and none of: {known}")
+        return ChosenModel(directory.name, directory, UNKNOWN_MODEL_MB)
+    return ChosenModel(name, store.path(name), store.models[name].memory_mb)

@@ -1,0 +1,55 @@
+"""The ASGI application: which path leads where, and who is let in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+import capswriter
+from capswriter.server.capswriter_door import capswriter_door
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.websockets import WebSocket
+
+    from capswriter.server.front import Front
+
+NAME = "CapsWriter Server"
+
+
+def build_app(front: Front) -> Starlette:
+    """Make the application that serves ``front``."""
+
+    async def about(_: Request) -> Response:
+        return JSONResponse(
+            {
+                "name": NAME,
+                "version": capswriter.__version__,
+                "model": front.model,
+                "protocols": ["capswriter"],
+            }
+        )
+
+    async def ready(_: Request) -> Response:
+        is_ready = front.recogniser.ready and not front.draining
+        return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
+
+    async def socket(websocket: WebSocket) -> None:
+        if front.is_full:
+            text = f"{front.config.max_connections} connections are open; try again later\n"
+            await websocket.send_denial_response(Response(text, status_code=503))
+            return
+        with front.connection():
+            await capswriter_door(websocket, front)
+
+    # CapsWriter's clients may be set to any path.
+    return Starlette(
+        routes=[
+            Route("/", about),
+            Route("/ready", ready),
+            WebSocketRoute("/{path:path}", socket),
+        ]
+    )

@@ -1,0 +1,230 @@
+"""The door for CapsWriter's clients, v0.2 to v2.6, and for those of its v2 wire format."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import anyio
+from starlette.websockets import WebSocketDisconnect
+
+from capswriter.engines.base import Options
+from capswriter.errors import UserError
+from capswriter.pool import Priority
+from capswriter.protocols.capswriter import (
+    SUBPROTOCOL,
+    AudioFrame,
+    BadFrame,
+    Code,
+    Dialect,
+    Failure,
+    strip_v0_header,
+)
+from capswriter.server.capswriter_task import CapsWriterTask
+from capswriter.server.failures import failure
+from capswriter.server.outbox import Outbox
+from capswriter.sessions import Utterance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.websockets import WebSocket
+
+    from capswriter.server.front import Front
+
+logger = logging.getLogger(__name__)
+
+TASKS_AT_ONCE = 32
+"""Unfinished tasks that one connection may have."""
+
+LARGE_FRAME = 2**22
+"""Characters of a frame that takes too long to parse for the event loop to do it."""
+
+INTERNAL_ERROR, TOO_BIG = 1011, 1009
+"""Codes of close frames, RFC 6455 section 7.4.1."""
+
+CLOSE_REASON_BYTES = 123
+"""What the RFC leaves for a reason in a control frame of 125 bytes."""
+
+
+async def capswriter_door(websocket: WebSocket, front: Front) -> None:
+    """Serve one connection from its handshake to its end."""
+    offered = websocket.scope["subprotocols"]
+    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    connection = _Connection(websocket, front)
+    try:
+        await connection.serve()
+    except WebSocketDisconnect as gone:
+        if gone.code == TOO_BIG:
+            limit = front.config.max_frame_mb
+            logger.warning("%s: closed: it sent a frame of over %d MB", connection.client, limit)
+
+
+class _Connection:
+    """One socket and its tasks, each by the client's name for it."""
+
+    def __init__(self, websocket: WebSocket, front: Front) -> None:
+        address = websocket.client
+        self.client = f"{address.host}:{address.port}" if address else "a client"
+        self._websocket = websocket
+        self._front = front
+        self._outbox = Outbox()
+        self._tasks: dict[str, CapsWriterTask] = {}
+        self._given_up: set[str] = set()  # tasks that have failed and are still being sent
+        self._farewell = ""  # why the socket has to be closed
+
+    async def serve(self) -> None:
+        """Take frames until the client goes, or has to.
+
+        Raises:
+            WebSocketDisconnect: it has gone.
+        """
+        gone: WebSocketDisconnect | None = None
+        async with anyio.create_task_group() as self._group:
+            self._group.start_soon(self._send)
+            try:
+                while True:
+                    await self._take(await self._receive())
+            except WebSocketDisconnect as error:
+                gone = error
+            self._group.cancel_scope.cancel()
+        if gone is not None:
+            raise gone
+        if self._farewell:
+            logger.warning("%s: closed: %s", self.client, self._farewell)
+            reason = self._farewell.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
+            await self._websocket.close(INTERNAL_ERROR, reason)
+
+    async def _send(self) -> None:
+        try:
+            await self._outbox.send_all(self._websocket.send_text)
+        except WebSocketDisconnect:
+            self._group.cancel_scope.cancel()
+
+    async def _receive(self) -> str | bytes:
+        uploading = any(not task.is_complete for task in self._tasks.values())
+        limit = self._front.config.ws_timeout if uploading else 0
+        with anyio.move_on_after(limit or None):
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+            text: str | None = message.get("text")
+            data: bytes | None = message.get("bytes")
+            return text if text is not None else data or b""
+        self._hang_up(f"nothing came for {limit:g} s in the middle of a task")
+        await anyio.sleep_forever()  # until the cancellation arrives
+        raise AssertionError
+
+    async def _take(self, message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            self._group.start_soon(self._run_v0, message)
+            return
+        try:
+            if len(message) > LARGE_FRAME:
+                frame = await asyncio.to_thread(AudioFrame.parse, message)
+            else:
+                frame = AudioFrame.parse(message)
+        except BadFrame as error:
+            told = Failure(error.task_id, error.code.value, str(error))
+            self._fail(told, error.dialect, is_file=error.source == "file")
+            return
+        await self._take_frame(frame)
+
+    async def _take_frame(self, frame: AudioFrame) -> None:
+        if frame.task_id in self._given_up:
+            if frame.is_final:
+                self._given_up.discard(frame.task_id)
+            return
+        task = self._tasks.get(frame.task_id)
+        if task is None:
+            if reason := self._refusal():
+                told = Failure(frame.task_id, Code.OVERLOADED.value, reason, retryable=True)
+                self._given_up |= set() if frame.is_final else {frame.task_id}
+                self._fail(told, frame.dialect, is_file=frame.source == "file")
+                return
+            task = CapsWriterTask(frame, self._front, self._outbox, client=self.client)
+            self._tasks[task.id] = task
+            self._group.start_soon(self._run, task)
+        elif task.is_complete:
+            told = Failure(task.id, Code.BAD_REQUEST.value, "the task has had its final frame")
+            self._fail(told, task.dialect, is_file=task.source == "file")
+            return
+        try:
+            await task.take(frame)
+        except UserError as error:
+            self._give_up(task, error, was_final=frame.is_final)
+
+    def _refusal(self) -> str:
+        """Say why no new task is taken, if so."""
+        if self._front.draining:
+            return "the server is stopping"
+        if len(self._tasks) >= TASKS_AT_ONCE:
+            return f"this connection has {TASKS_AT_ONCE} unfinished tasks"
+        return ""
+
+    async def _run(self, task: CapsWriterTask) -> None:
+        with self._front.utterance():
+            try:
+                await task.run()
+                await self._outbox.emptied()
+            except Exception as error:  # noqa: BLE001  # the table tells faults from failures
+                self._give_up(task, error)
+            finally:
+                if self._tasks.get(task.id) is task:
+                    del self._tasks[task.id]
+
+    def _give_up(self, task: CapsWriterTask, error: Exception, *, was_final: bool = False) -> None:
+        """End a task without its text, and say so once."""
+        if self._tasks.pop(task.id, None) is not task:
+            return
+        if not (task.is_complete or was_final):
+            self._given_up.add(task.id)
+        self._outbox.drop_partial(task.id)
+        task.stop()
+        self._fail(failure(task.id, error), task.dialect, is_file=task.source == "file")
+
+    def _fail(self, told: Failure, dialect: Dialect, *, is_file: bool) -> None:
+        """Tell the client of a failure in the way it understands.
+
+        v1 has no such message. Its dictation clients take a final result without text; its file
+        clients would write that down as the transcript, so for them the connection ends.
+        """
+        logger.warning("%s: task %s: %s: %s", self.client, told.task_id, told.code, told.message)
+        if dialect is Dialect.V1 and is_file:
+            self._hang_up(told.message)
+        else:
+            self._outbox.put(lambda: told.encode(dialect))
+
+    def _hang_up(self, reason: str) -> None:
+        self._farewell = self._farewell or reason
+        self._group.cancel_scope.cancel()
+
+    async def _run_v0(self, message: bytes) -> None:
+        """Recognise a v0.x utterance: one message in, its text out."""
+        with self._front.utterance():
+            try:
+                self._outbox.put(await self._text_of(strip_v0_header(message)))
+                await self._outbox.emptied()
+            except Exception as error:  # noqa: BLE001  # the table tells faults from failures
+                told = failure("v0", error)
+                self._fail(told, Dialect.V1, is_file=True)
+
+    async def _text_of(self, audio: bytes) -> Callable[[], str]:
+        utterance = Utterance(
+            self._front.recogniser,
+            self._front.ears,
+            options=Options(language=self._front.config.language),
+            priority=Priority.INTERACTIVE,
+            client=self.client,
+            longest=self._front.config.max_audio_hours * 3600,
+        )
+        await utterance.write(audio)
+        utterance.end()
+        tokens: list[str] = []
+        async with aclosing(utterance.updates()) as updates:
+            async for update in updates:
+                tokens += [token.text for token in update.tokens]
+        text = "".join(tokens)
+        return lambda: text

@@ -1,0 +1,69 @@
+"""What all doors of the server share."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from capswriter.pool import Recogniser
+    from capswriter.sessions import Ears
+    from capswriter.settings import ServerConfig
+
+
+class Front:
+    """The recogniser, the settings, and who is being served.
+
+    Args:
+        config: the settings in force.
+        recogniser: started or starting.
+        ears: the threads that look at samples.
+        model: what to call the model.
+    """
+
+    def __init__(
+        self, config: ServerConfig, recogniser: Recogniser, ears: Ears, *, model: str
+    ) -> None:
+        self.config = config
+        self.recogniser = recogniser
+        self.ears = ears
+        self.model = model
+        self.connections = 0
+        self.draining = False
+        self._utterances = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for another connection."""
+        return self.connections >= self.config.max_connections
+
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        """Count a connection while it lasts."""
+        self.connections += 1
+        try:
+            yield
+        finally:
+            self.connections -= 1
+
+    @contextmanager
+    def utterance(self) -> Iterator[None]:
+        """Count an utterance from its first byte until its answer is on its way."""
+        self._utterances += 1
+        self._quiet.clear()
+        try:
+            yield
+        finally:
+            self._utterances -= 1
+            if not self._utterances:
+                self._quiet.set()
+
+    async def drain(self) -> None:
+        """Accept nothing new, and wait until every utterance has its answer."""
+        self.draining = True
+        await self._quiet.wait()
