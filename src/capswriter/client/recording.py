@@ -48,17 +48,21 @@ class Recording:
                 it ends there, and ``damage`` says so.
         """
         wanted = seconds * SAMPLE_RATE
-        while self._held_samples < wanted and not self.ended:
+        await self.hold(wanted)
+        joined = np.concatenate([*self._held, np.empty(0, np.float32)])
+        self._held = [joined[wanted:]]
+        self._held_samples = len(self._held[0])
+        return joined[:wanted]
+
+    async def hold(self, samples: int) -> None:
+        """Decode until ``samples`` are ready to be taken, or all there are; raises as ``take``."""
+        while self._held_samples < samples and not self.ended:
             block = await to_thread.run_sync(self._next)
             if block is None:
                 self.ended = True
             else:
                 self._held.append(block)
                 self._held_samples += len(block)
-        joined = np.concatenate([*self._held, np.empty(0, np.float32)])
-        self._held = [joined[wanted:]]
-        self._held_samples = len(self._held[0])
-        return joined[:wanted]
 
     def _next(self) -> Samples | None:
         try:
@@ -74,18 +78,19 @@ class Recording:
 
 
 @asynccontextmanager
-async def opened(path: Path, *, name: str) -> AsyncIterator[Recording]:
+async def opened(path: Path) -> AsyncIterator[Recording]:
     """Open a file for as long as the block runs.
 
     Args:
-        path: of any format that FFmpeg reads.
-        name: what messages call it.
+        path: of any format that FFmpeg reads; messages call it what it is called here.
 
     Raises:
-        DecodeFailed: it cannot be opened.
+        DecodeFailed: it cannot be opened, or nothing in it can be decoded.
     """
-    file = await to_thread.run_sync(lambda: AudioFile(path, name=name))
+    file = await to_thread.run_sync(lambda: AudioFile(path, name=str(path)))
     try:
-        yield Recording(file)
+        recording = Recording(file)
+        await recording.hold(1)
+        yield recording
     finally:
         file.close()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
 from capswriter.client.connection import OPEN_S, connect
 from capswriter.client.errors import Busy, Lost, NoServer
-from capswriter.client.recording import Recording, opened
+from capswriter.client.recording import opened
 from capswriter.client.reply import transcript_of
 from capswriter.client.server import Server, Takes
 from capswriter.client.task import recognise
@@ -18,7 +18,6 @@ from capswriter.client.upload import Upload
 from capswriter.protocols.capswriter import Dialect, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from capswriter.transcript import Transcript
@@ -70,13 +69,13 @@ class Transcription:
     problem: str | None = None
 
 
-class Watcher:
-    """Is told how a file gets on; this one does not care."""
+class Watcher(Protocol):
+    """Is told how a file gets on."""
 
-    def covered(self, seconds: float, total: float | None) -> None:
+    def covered(self, seconds: float, total: float | None, /) -> None:
         """``seconds`` of audio are recognised, of ``total`` as far as that is known."""
 
-    def again(self, reason: str, pause: float) -> None:
+    def again(self, reason: str, pause: float, /) -> None:
         """The file starts over in ``pause`` seconds, for this reason."""
 
 
@@ -87,34 +86,29 @@ class _WholeFilesOnly(Exception):
 async def transcribe(
     path: Path,
     server: Server,
+    watcher: Watcher,
     *,
-    name: str | None = None,
     wish: Wish | None = None,
     patience: Patience | None = None,
-    watcher: Watcher | None = None,
 ) -> Transcription:
     """Have a server recognise a file; start over where that may help, as nothing is lost by it.
 
     Args:
         path: audio or video.
         server: as ``find_server`` gave it; learns about old servers on the way.
-        name: what messages call the file; its path by default.
+        watcher: is told how it gets on.
         wish: what is asked of the recogniser.
         patience: how long to wait, and how often to try.
-        watcher: is told how it gets on.
 
     Raises:
-        DecodeFailed: nothing in the file can be decoded.
-        UserError: one of ``capswriter.client.errors``; there is no text.
+        DecodeFailed: nothing in the file can be decoded; the message names it.
+        UserError: one of ``capswriter.client.errors``: there is no text.
     """
-    patience = patience or Patience()
-    watcher = watcher or Watcher()
+    wish, patience = wish or Wish(), patience or Patience()
     pauses, busy_pauses = iter(patience.pauses), iter(patience.busy_pauses)
     while True:
         try:
-            return await _attempt(
-                path, name or str(path), server, wish or Wish(), patience.silence, watcher
-            )
+            return await _attempt(path, server, watcher, wish, patience.silence)
         except _WholeFilesOnly:
             server.takes = Takes.WHOLE
             continue
@@ -135,24 +129,23 @@ async def transcribe(
 
 
 async def _attempt(
-    path: Path, name: str, server: Server, wish: Wish, silence: float, watcher: Watcher
+    path: Path, server: Server, watcher: Watcher, wish: Wish, silence: float
 ) -> Transcription:
     async with AsyncExitStack() as stack:
         if server.takes is Takes.WHOLE:
             await stack.enter_async_context(server.alone)
-        recording = await stack.enter_async_context(opened(path, name=name))
-        await recording.take(0)
+        recording = await stack.enter_async_context(opened(path))
+        watcher.covered(0.0, recording.promised)
         socket = await stack.enter_async_context(connect(server, timeout=min(silence, OPEN_S)))
         upload = Upload(recording, server, language=wish.language, context=wish.context)
 
         def on_result(result: Result) -> None:
-            if upload.takes is Takes.UNKNOWN and (
-                result.text_accu is not None or not result.is_final
-            ):
+            is_modern = result.text_accu is not None or not result.is_final
+            if upload.takes is Takes.UNKNOWN and is_modern:
                 server.takes = Takes.FRAMES
-            watcher.covered(result.duration, _total(recording))
+            total = recording.seconds if recording.ended else recording.promised
+            watcher.covered(result.duration, total)
 
-        watcher.covered(0.0, _total(recording))
         result = await recognise(socket, upload, silence=silence, on_result=on_result)
     slack = SLACK_S[server.dialect]
     if _is_v1_0(result, upload, slack):
@@ -160,12 +153,8 @@ async def _attempt(
     problem = None if recording.damage is None else str(recording.damage)
     total = upload.seconds if upload.complete else max(upload.seconds, recording.promised or 0.0)
     if not upload.complete or result.duration < total - slack:
-        problem = f"{name}: the server covered {result.duration:,.1f} s of {total:,.1f} s"
+        problem = f"{path}: the server covered {result.duration:,.1f} s of {total:,.1f} s"
     return Transcription(transcript_of(result, total, wish.language), total, problem)
-
-
-def _total(recording: Recording) -> float | None:
-    return recording.seconds if recording.ended else recording.promised
 
 
 def _is_v1_0(result: Result, upload: Upload, slack: float) -> bool:

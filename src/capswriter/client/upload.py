@@ -26,12 +26,12 @@ from capswriter.client.server import Server, Takes
 from capswriter.protocols.capswriter import AudioFrame, Dialect, Encoding
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from capswriter.client.recording import Recording
 
 FRAME_S = 3
-"""Seconds in a frame: 188 KiB of samples, and a multiple of the 3 bytes that base64 takes at once."""
+"""Seconds in a frame: 188 KiB of samples, and a multiple of the 3 bytes that base64 takes."""
 
 ONE_FRAME_S = 54
 """Less than ``SEGMENT_S``, so that a server of v1.0 does not cut it either."""
@@ -83,7 +83,7 @@ class Upload:
         """Seconds of audio in the messages made so far."""
         return self._samples / SAMPLE_RATE
 
-    async def messages(self) -> AsyncIterator[str | AsyncIterator[str]]:
+    async def messages(self) -> AsyncGenerator[str | AsyncGenerator[str, None], None]:
         """Make the messages, each a text or the fragments of one."""
         if self.takes is Takes.WHOLE:
             yield self._whole()
@@ -118,7 +118,7 @@ class Upload:
             samples_total=self._samples if is_final and self._encoding else None,
         ).encode()
 
-    async def _whole(self) -> AsyncIterator[str]:
+    async def _whole(self) -> AsyncGenerator[str, None]:
         envelope = self._frame(_NOTHING, is_final=True)
         self.complete = False
         head, tail = envelope.split('"data":""')
