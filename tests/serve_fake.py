@@ -1,0 +1,28 @@
+"""The real server with an engine of the tests: LOADER DIRECTORY [KEY=VALUE …] --port PORT."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from capswriter.pool import EngineSpec
+from capswriter.server.run import serve
+from capswriter.settings import ServerConfig, load
+
+
+def main() -> None:
+    loader, directory, *rest = sys.argv[1:]
+    flags = dict(each.split("=", 1) for each in rest if "=" in each)
+    workers = int(flags.pop("workers", 2))
+    config = load(ServerConfig, {**flags, "port": rest[rest.index("--port") + 1]}).value
+    logging.basicConfig(level="INFO")
+    logging.getLogger("uvicorn").setLevel("WARNING")
+    spec = EngineSpec(Path(directory), loader=loader, modules=(loader.partition(":")[0],))
+    serve(
+        config, spec, workers=workers, model="fake", announce=lambda line: print(line, flush=True)
+    )
+
+
+if __name__ == "__main__":
+    main()

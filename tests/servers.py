@@ -1,0 +1,87 @@
+"""Real server processes for tests."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+
+
+@dataclass
+class Server:
+    """A server process that has said that it is ready."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: list[str]
+
+    @property
+    def http(self) -> str:
+        return self.url.replace("ws://", "http://")
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def stop(self, kind: signal.Signals = signal.SIGTERM, timeout: float = 40) -> int:
+        self.process.send_signal(kind)
+        return self.process.wait(timeout)
+
+
+@contextmanager
+def serving(*arguments: str, program: tuple[str, ...] = ("-m", "capswriter", "serve")):
+    """Start a server on a free port; end it, and fail if it did not end well."""
+    environment = {name: os.environ[name] for name in os.environ if name != "CAPSWRITER_PORT"}
+    process = subprocess.Popen(
+        [sys.executable, *program, "--port", "0", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment | {"PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"},
+    )
+    log: list[str] = []
+    said: queue.Queue[str] = queue.Queue()
+    readers = [
+        threading.Thread(target=lambda: [log.append(line) for line in process.stderr]),
+        threading.Thread(target=lambda: [said.put(line) for line in process.stdout]),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        line = said.get(timeout=60)
+        assert line.startswith("ready: "), line
+        yield Server(process, line.split()[1], log)
+    except queue.Empty:
+        raise AssertionError("the server did not get ready: " + "".join(log)) from None
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(40)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        finally:
+            for reader in readers:
+                reader.join()
+            process.stdout.close()
+            process.stderr.close()
+    assert code == 0, f"the server ended with {code}: " + "".join(log[-20:])
+
+
+@contextmanager
+def serving_fake(loader: str = "fake_engine:load", directory: Path = Path("/nowhere"), **config):
+    """Start a server whose workers run an engine of the tests."""
+    keys = [f"{key}={value}" for key, value in config.items()]
+    program = (str(TESTS / "serve_fake.py"), loader, str(directory), *keys)
+    with serving(program=program) as server:
+        yield server
