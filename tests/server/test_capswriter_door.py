@@ -206,7 +206,9 @@ async def test_v2_takes_16_bit_samples(server, phrase):
 @pytest.mark.parametrize(
     ("encoding", "container", "codec"), [("flac", "flac", "flac"), ("ogg_opus", "ogg", "libopus")]
 )
-async def test_v2_takes_containers_as_a_stream(server, phrase, tmp_path, encoding, container, codec):
+async def test_v2_takes_containers_as_a_stream(
+    server, phrase, tmp_path, encoding, container, codec
+):
     data = encoded(phrase, tmp_path / f"x.{container}", codec)
     half = len(data) // 2
     replies = await v2(

@@ -171,6 +171,11 @@ def load(directory: Path, *, threads: int, device: str) -> Whisper:
             local_files_only=True,
         )
     except (RuntimeError, ValueError, OSError) as error:
+        if "alloc" in str(error):  # mkl_malloc, std::bad_alloc
+            raise EngineFailed(
+                f"there is not enough memory to load the model in {directory}; "
+                "end other programs, or start fewer --workers or a smaller --model"
+            ) from error
         raise EngineFailed(f"the model in {directory} cannot be loaded: {error}") from error
     return Whisper(model, name=directory.name)
 

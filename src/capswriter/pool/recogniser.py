@@ -207,7 +207,8 @@ class Recogniser:
                 logger.warning("worker %d (pid %s) is gone: %s", slot.number, worker.pid, cause)
             except RecogniserError as error:
                 slot.fail(str(error))
-                logger.warning("worker %d did not start: %s", slot.number, error)
+                if self._traits.done():  # else ``start`` tells, once for all workers
+                    logger.warning("worker %d did not start: %s", slot.number, error)
             finally:
                 slot.state, slot.pid = State.DOWN, None
                 await worker.close()
