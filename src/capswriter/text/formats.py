@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+import orjson
 
 from capswriter.text.breaking import Seam, runs_of, shown
 
@@ -101,7 +102,7 @@ def to_json(transcript: Transcript, cues: Sequence[Cue], *, duration: float) -> 
             for token in transcript.tokens
         ],
     }
-    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
 def _clock(seconds: float, point: str) -> str:
