@@ -11,9 +11,9 @@ import json
 import os
 import threading
 import wave
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -21,6 +21,9 @@ from websockets.asyncio.server import serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Response
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 BYTES_PER_S = 64_000
 OURS = {"name": "CapsWriter Server", "version": "0", "protocols": ["capswriter-v2"]}
@@ -71,10 +74,8 @@ class Emulated:
     async def __call__(self, socket):
         frames: list[dict] = []
         self.connections.append(frames)
-        try:
+        with suppress(ConnectionClosed):
             await self.serve(socket, frames)
-        except ConnectionClosed:
-            pass
 
     async def serve(self, socket, frames):
         raise NotImplementedError
@@ -88,7 +89,7 @@ class Emulated:
 
     async def reply(self, socket, frame, duration, words=("Hello", ",", " ", "world", "."), **keys):
         self.replies += 1
-        starts = [duration * index / max(1, len(words)) for index in range(len(words))]
+        starts = [0.125 * index for index in range(len(words))]
         result = {
             "task_id": frame["task_id"],
             "is_final": False,
@@ -240,14 +241,14 @@ class Failing(V2):
 
 
 class Insistent(V2):
-    """Reads no further before its results are read: 24 MB of them after every frame of audio."""
+    """Reads no further before its results are read: 600 kB of them after every frame of audio."""
 
     async def serve(self, socket, frames):
         covered = 0.0
         async for frame, seconds in self.frames_of(socket, frames):
             covered += seconds
             for _ in range(3):
-                await self.reply(socket, frame, covered, ("x" * 4_000_000,))
+                await self.reply(socket, frame, covered, ("x" * 100_000,))
             if frame["is_final"]:
                 await self.final(socket, frame, covered)
 

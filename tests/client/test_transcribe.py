@@ -94,9 +94,9 @@ async def test_tokens_carry_the_server_s_times(heard, wav):
     done = await heard(V2(), wav(10))
     assert [(token.text, token.start) for token in done.transcript.tokens] == [
         ("Hello", 0.0),
-        (",", 2.0),
-        (" world", 6.0),
-        (".", 8.0),
+        (",", 0.125),
+        (" world", 0.375),
+        (".", 0.5),
     ]
 
 
@@ -122,9 +122,7 @@ async def test_a_short_file_goes_to_an_unknown_server_as_one_frame(heard, wav, s
 
 
 @pytest.mark.parametrize("seconds", [57, 58, 60, 75, 81, 400])
-async def test_capswriter_1_is_recognised_and_gets_the_whole_file_as_one_frame(
-    heard, wav, seconds
-):
+async def test_capswriter_1_is_recognised_and_gets_the_whole_file_as_one_frame(heard, wav, seconds):
     emulated = V1_0()
     done = await heard(emulated, wav(seconds))
     assert (done.transcript.text, done.seconds, done.problem) == ("你好。", seconds, None)
@@ -177,7 +175,8 @@ async def test_capswriter_2_is_remembered_for_the_next_file(wav, notes):
 
 
 async def test_results_are_read_while_audio_is_sent(heard, wav):
-    done = await heard(Insistent(), wav(6))
+    # More of both than the buffers in between hold.
+    done = await heard(Insistent(), wav(300))
     assert done.problem is None
 
 
@@ -211,7 +210,7 @@ async def test_a_lost_connection_starts_the_file_over(heard, wav, notes):
 
 
 async def test_a_connection_that_is_lost_for_good_fails_the_file(heard, wav):
-    with pytest.raises(Lost, match="^the connection to the server was lost$"):
+    with pytest.raises(Lost, match=r"^the connection to the server was lost$"):
         await heard(Dropping(3), wav(20))
 
 
@@ -232,13 +231,13 @@ async def test_a_retryable_error_is_tried_again_when_the_server_says(heard, wav,
     done = await heard(Failing(2, **error, retry_after=0.03), wav(30))
     assert done.problem is None
     assert notes.retries == [("the server: the queue is full", 0.03)] * 2
-    with pytest.raises(Busy, match="^the server: the queue is full$"):
+    with pytest.raises(Busy, match=r"^the server: the queue is full$"):
         await heard(Failing(3, **error), wav(30))
 
 
 async def test_any_other_error_fails_the_file_at_once(heard, wav):
     emulated = Failing(code="audio_too_long", message="at most 24 h", retryable=False)
-    with pytest.raises(Refused, match="^the server: at most 24 h$"):
+    with pytest.raises(Refused, match=r"^the server: at most 24 h$"):
         await heard(emulated, wav(30))
     assert len(emulated.connections) == 1
 
@@ -290,7 +289,7 @@ async def test_a_file_of_which_nothing_can_be_decoded_is_not_even_announced(hear
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF nothing of use")
     emulated = V2()
-    with pytest.raises(DecodeFailed, match="a.wav: not an audio or video file"):
+    with pytest.raises(DecodeFailed, match=r"a\.wav: not an audio or video file"):
         await heard(emulated, path)
     assert emulated.connections == []
 

@@ -87,7 +87,8 @@ class FileProgress:
 
     def again(self, reason: str, pause: float) -> None:
         """Say that the file starts over in ``pause`` seconds."""
-        self.covered(0.0, None)
+        if self._bars is not None and self._bar is not None:
+            self._bars.reset(self._bar)
         self._display.line("warning", f"{self._name}: {reason}; trying again in {pause:g} s")
 
     def close(self) -> None:

@@ -161,7 +161,6 @@ def _is_v1_0(result: Result, upload: Upload, slack: float) -> bool:
     """Whether the server took the first frame of several for a whole file."""
     return (
         upload.takes is Takes.UNKNOWN
-        and upload.frames > 1
         and result.text_accu is None
         and (not upload.complete or result.duration < upload.seconds - slack)
     )

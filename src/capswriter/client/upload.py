@@ -33,11 +33,14 @@ if TYPE_CHECKING:
 FRAME_S = 3
 """Seconds in a frame: 188 KiB of samples, and a multiple of the 3 bytes that base64 takes."""
 
-ONE_FRAME_S = 54
-"""Less than ``SEGMENT_S``, so that a server of v1.0 does not cut it either."""
+ONE_FRAME_S = 57
+"""Less than ``SEGMENT_S``, so that v1.0 does not cut it either."""
 
-ENOUGH_S = 27
-"""Seconds after the first frame with which every v2.x server has a segment: 60 + 2 x 4 s."""
+FIRST_S = 54
+"""Seconds in the first frame of a longer file: enough less to see that v1.0 took it for all."""
+
+ENOUGH_S = 81
+"""Seconds with which every v2.x server has a segment: more than 60 + 2 x 4 s."""
 
 HOLD_S = 30.0
 """Seconds to wait for the first answer of a server whose version is unknown."""
@@ -66,8 +69,6 @@ class Upload:
         """How the server was taken to take files when the upload began."""
         self.answered = anyio.Event()
         """To be set when the server's first answer is there."""
-        self.frames = 0
-        """Frames made so far."""
         self.complete = False
         """Whether the last frame has been made."""
         self.moved = time.monotonic()
@@ -89,12 +90,14 @@ class Upload:
             yield self._whole()
             return
         if self.takes is Takes.UNKNOWN:
-            first = await self._recording.take(ONE_FRAME_S)
-            if self._recording.ended and len(first) < ONE_FRAME_S * SAMPLE_RATE:
-                yield self._frame(first, is_final=True)
+            begin = await self._recording.take(ONE_FRAME_S)
+            if len(begin) < ONE_FRAME_S * SAMPLE_RATE:
+                yield self._frame(begin, is_final=True)
                 return
-            yield self._frame(first)
-            yield self._frame(await self._recording.take(ENOUGH_S))
+            border = FIRST_S * SAMPLE_RATE
+            yield self._frame(begin[:border])
+            more = await self._recording.take(ENOUGH_S - ONE_FRAME_S)
+            yield self._frame(np.concatenate([begin[border:], more]))
             if not self._recording.ended:
                 with anyio.move_on_after(HOLD_S):
                     await self.answered.wait()
@@ -131,7 +134,6 @@ class Upload:
         yield f'"{tail}'
 
     def _count(self, samples: Samples, *, is_final: bool = False) -> None:
-        self.frames += 1
         self.complete = is_final
         self.moved = time.monotonic()
         self._samples += len(samples)
