@@ -9,6 +9,8 @@ import pytest
 from capswriter.errors import UserError
 from capswriter.models.store import ModelStore
 
+pytest_plugins = ["shared_server"]
+
 PROJECT = Path(__file__).parents[1]
 
 

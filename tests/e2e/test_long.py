@@ -15,7 +15,6 @@ import numpy as np
 import psutil
 import pytest
 from marked_engine import BLOCK, mark
-from recordings import SAMPLES
 from servers import serving_fake
 
 from capswriter.audio import SAMPLE_RATE
@@ -130,7 +129,7 @@ def test_three_hours_lose_nothing_and_cost_no_memory(tmp_path, spoken):
 
 @pytest.mark.model
 def test_ten_minutes_through_the_real_engine_lose_no_sentence_and_double_none(
-    tmp_path, server, first, second
+    tmp_path, server, samples, first, second
 ):
     turns = 4
     pcm = np.round(np.concatenate((first, second)) * 32_767).astype(np.int16)
@@ -139,7 +138,7 @@ def test_ten_minutes_through_the_real_engine_lose_no_sentence_and_double_none(
     result, _ = transcribe(path, server.url)
     assert result["duration"] == pytest.approx(turns * len(pcm) / SAMPLE_RATE, abs=0.1)
     assert result["duration"] > 600
-    said = " ".join(turns * [reference(name) for name in ("01.txt", "02.txt")])
+    said = " ".join(turns * [plain((samples / name).read_text()) for name in ("01.txt", "02.txt")])
     measure = jiwer.process_words(said, plain(result["text"]))
     # A lost or doubled phrase is a run of deletions or insertions; misheard words stand alone.
     runs = [
@@ -150,10 +149,6 @@ def test_ten_minutes_through_the_real_engine_lose_no_sentence_and_double_none(
     assert max(runs, default=0) <= 2
     assert measure.wer < 0.05
     print(f"{result['duration']:.1f} s, word error rate {measure.wer:.2%}")
-
-
-def reference(name: str) -> str:
-    return plain((SAMPLES / name).read_text(encoding="utf-8"))
 
 
 def plain(text: str) -> str:
