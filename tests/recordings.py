@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from capswriter.audio import Samples
 from capswriter.audio.decode import AudioFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from capswriter.audio import Samples
 
 
 @cache

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
+FULL_SCALE = np.float32(2**-31)
+"""The mixer's integers to [-1, 1]; into floats, it would add channels up to three times that."""
+
 BLOCK = SAMPLE_RATE
 """Samples in a decoded block: one second."""
 
@@ -109,17 +112,24 @@ class AudioFile:
     def _open(self, source: Path | BinaryIO) -> InputContainer:
         if isinstance(source, Path):
             if not source.is_file():
-                raise DecodeFailed(f"{self.name}: there is no such file")
+                what = "this is a directory" if source.is_dir() else "there is no such file"
+                raise DecodeFailed(f"{self.name}: {what}")
             if source.stat().st_size == 0:
                 raise DecodeFailed(f"{self.name}: the file is empty")
         try:
-            return av.open(str(source) if isinstance(source, Path) else source, mode="r")
+            # Nothing but the file itself: a session description would open sockets and wait, and
+            # without its prefix, "12:30.wav" is a file for FFmpeg's protocol "12".
+            if isinstance(source, Path):
+                return av.open(f"file:{source}", mode="r", options={"protocol_whitelist": "file"})
+            return av.open(source, mode="r", options={"protocol_whitelist": ""})
         except (FFmpegError, OSError) as error:
             raise DecodeFailed(
                 f"{self.name}: not an audio or video file ({_reason(error)})"
             ) from error
 
     def _duration_is_exact(self) -> bool:
+        if self._stream.duration is None and len(self._container.streams) > 1:
+            return False  # it is that of the longest stream, such as a video's
         # Others (mp3, aac) have theirs estimated from the bit rate.
         formats = set(self._container.format.name.split(","))
         return bool(formats & {"mp4", "mov", "matroska", "flac", "wav", "ogg"})
@@ -143,7 +153,7 @@ class AudioFile:
                 if resampler is not None:
                     yield resampler.finish()
                 shape = (frame.format.name, frame.layout.name, frame.rate)
-                mono = av.AudioResampler(format="flt", layout="mono", rate=frame.rate)
+                mono = av.AudioResampler(format="s32", layout="mono", rate=frame.rate)
                 resampler = Resampler(frame.rate)
             assert resampler is not None  # noqa: S101
             gap = self._time(frame, placed) - placed
@@ -152,7 +162,7 @@ class AudioFile:
                 placed += gap
             frame.pts = None  # the mixer would fill gaps by rules of its own
             for mixed in mono.resample(frame):
-                yield resampler.push(mixed.to_ndarray()[0])
+                yield resampler.push(mixed.to_ndarray()[0].astype(np.float32) * FULL_SCALE)
             placed += frame.samples / frame.rate
         if resampler is not None:
             yield resampler.finish()

@@ -68,7 +68,7 @@ class SegmentPolicy:
             raise ValueError(
                 f"overlap {self.overlap} does not fit into half of maximum {self.maximum}"
             )
-        if min(self.silence, self.pause) < 2 * PADDING:
+        if not all(pause >= 2 * PADDING for pause in (self.silence, self.pause)):
             raise ValueError(f"pauses that end a segment are at least {2 * PADDING} s")
 
     def within(self, maximum: float) -> SegmentPolicy:
@@ -140,30 +140,34 @@ class Segmenter:
     def finish(self) -> list[Segment]:
         """End the stream; give the segments that remain."""
         total = self._base + len(self._tape) // 4
-        complete = self._judge(self._vad.finish())
-        self._labelled = total
+        for probability in self._vad.finish().tolist():
+            self._label(probability)
+        self._labelled = total  # the last frame may not have been full
         if self._speech_end is not None:
             end = min(self._speech_end + _samples(PADDING), total)
             if end > self._start:
                 self._end_segment(end)
         self._skip_silence(total)
-        return complete + self._taken()
+        return self._taken()
 
     def _judge(self, probabilities: Samples) -> list[Segment]:
         for probability in probabilities.tolist():
-            if probability >= SPEECH_FROM:
-                self._speaking = True
-            elif probability < SPEECH_UNTIL:
-                self._speaking = False
-            start = self._labelled
-            self._labelled += FRAME
-            if self._speaking:
-                self._hear_speech(start)
-            else:
-                self._hear_silence()
+            self._label(probability)
             if self._speech_end is not None and self._is_full():
                 self._split()
         return self._taken()
+
+    def _label(self, probability: float) -> None:
+        if probability >= SPEECH_FROM:
+            self._speaking = True
+        elif probability < SPEECH_UNTIL:
+            self._speaking = False
+        start = self._labelled
+        self._labelled += FRAME
+        if self._speaking:
+            self._hear_speech(start)
+        else:
+            self._hear_silence()
 
     def _hear_speech(self, start: int) -> None:
         if self._speech_end is None:
