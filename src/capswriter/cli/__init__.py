@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 import capswriter
 from capswriter.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 COMMANDS = {
     "serve": "Start the recognition server.",
@@ -51,14 +55,23 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: what follows ``capswriter``; the process's own arguments by default.
     """
+    sys.exit(guarded(lambda: group.main(arguments, "capswriter", standalone_mode=False)))
+
+
+def guarded(work: Callable[[], object]) -> int:
+    """Do ``work``; print an error that is the user's to mend as one line.
+
+    Returns:
+        The exit status: the error's, or what ``work`` returned if that is a number.
+    """
     try:
-        code = group.main(arguments, prog_name="capswriter", standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
+        status = work()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return 130
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except UserError as error:
         click.echo(f"capswriter: {error}", err=True)
-        sys.exit(error.exit_status)
-    sys.exit(code if isinstance(code, int) else 0)
+        return error.exit_status
+    return status if isinstance(status, int) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -73,7 +74,10 @@ def command(
             anyio.run(_transcribe, run, settings.server, local)
         except LocalServerFailed as error:
             return _explained(error, display)
-    return 1 if run.failed else 0
+    if run.cut_off:
+        # Python flushes its standard output once more at the end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1 if run.failed or run.cut_off else 0
 
 
 def expanded(files: Sequence[str], *, patterns: bool) -> list[Path]:
