@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -188,6 +190,25 @@ def test_stdout_gets_the_first_format_in_the_order_given_and_no_file_is_written(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.wav", "c.wav", "long.wav"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_a_reader_that_goes_away_ends_the_work_quietly(wav, tmp_path, environment, ours):
+    wav("a.wav"), wav("b.wav")
+    arguments = ["--stdout", "--server", ours, "--jobs", "1", "a.wav", "b.wav"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "capswriter", "transcribe", *arguments],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 1
+    assert said.count("\n") == 1
+    assert said.startswith("a.wav: 4.0 s in ")
+
+
 def test_no_server_is_one_line_that_says_what_to_do(command, wav):
     wav("a.wav")
     done = command("a.wav", "--server", "ws://127.0.0.1:1")
@@ -196,6 +217,30 @@ def test_no_server_is_one_line_that_says_what_to_do(command, wav):
         "capswriter: no server answers at ws://127.0.0.1:1; "
         "start one with 'capswriter serve', or use --local\n"
     )
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_wss_is_spoken_with_servers_whose_certificate_is_trusted(command, wav, tmp_path):
+    wav("a.wav")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"),
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with serving_in_thread(V2(), ssl=context) as url:
+        refused = command("a.wav", "--server", url)
+        trusted = command("a.wav", "--server", url, SSL_CERT_FILE=str(tmp_path / "cert.pem"))
+    assert (refused.returncode, refused.stderr.splitlines()) == (
+        1,
+        [f"capswriter: the certificate of the server at {url} is not trusted"],
+    )
+    assert trusted.returncode == 0
 
 
 def test_a_place_that_cannot_be_written_is_found_before_anything_is_sent(command, wav, tmp_path):
@@ -354,3 +399,21 @@ def test_memory_does_not_grow_with_the_length_of_the_file(command, wav, old):
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout) / 1024)
     assert peaks[1] - peaks[0] < 20
+
+
+@pytest.mark.model
+def test_local_does_without_a_server(command, tmp_path):
+    done = command(ROOT / "ref_codes" / "samples" / "01.mp3", "--output-dir", ".", "--local",
+                   "--workers", "1")  # fmt: skip
+    assert done.returncode == 0
+    assert (tmp_path / "01.txt").read_text().startswith("Dictation is an old idea.\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_local_passes_on_what_the_server_says_of_its_flags(command, wav):
+    wav("a.wav")
+    done = command("a.wav", "--local", "--workers", "x")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "capswriter: --workers: 'x' is not allowed: a whole number from 1, or auto\n"
+    )

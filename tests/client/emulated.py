@@ -24,6 +24,7 @@ from websockets.http11 import Response
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from ssl import SSLContext
 
 BYTES_PER_S = 64_000
 OURS = {"name": "CapsWriter Server", "version": "0", "protocols": ["capswriter-v2"]}
@@ -68,6 +69,8 @@ class Emulated:
     subprotocols: tuple[str, ...] | None = ("binary",)
 
     def __init__(self):
+        self.refusals: list[HTTPStatus] = []
+        """What the next handshakes get."""
         self.connections: list[list[dict]] = []
         self.replies = 0
 
@@ -275,18 +278,24 @@ class Strange(Emulated):
 
 
 @asynccontextmanager
-async def serving(server: Emulated, port: int = 0):
-    """Serve on a free port; gives the URL."""
+async def serving(server: Emulated, port: int = 0, *, ssl: SSLContext | None = None):
+    """Serve on a free port, with TLS where there is a context; gives the URL."""
 
     def answer(connection, request):
         if "Upgrade" not in request.headers:
-            status = HTTPStatus.UPGRADE_REQUIRED if server.page is None else HTTPStatus.OK
-            body = b"426" if server.page is None else json.dumps(server.page).encode()
+            if server.page is None:
+                return None
+            status = HTTPStatus.OK
+            body = json.dumps(server.page).encode()
             headers = Headers({"Content-Type": "application/json", "Connection": "close"})
             headers["Content-Length"] = str(len(body))
             return Response(status.value, status.phrase, headers, body)
         if server.subprotocols is None and "Sec-WebSocket-Protocol" in request.headers:
             return connection.respond(HTTPStatus.BAD_REQUEST, "no subprotocols here")
+        if server.refusals:
+            response = connection.respond(server.refusals.pop(0), "no")
+            response.headers["Retry-After"] = "0"
+            return response
         return None
 
     async with serve(
@@ -296,21 +305,23 @@ async def serving(server: Emulated, port: int = 0):
         subprotocols=server.subprotocols,
         process_request=answer,
         max_size=None,
+        ssl=ssl,
         compression=None,
         close_timeout=0.2,
     ) as listening:
-        yield f"ws://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        scheme = "wss" if ssl else "ws"
+        yield f"{scheme}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
 
 
 @contextmanager
-def serving_in_thread(server: Emulated):
+def serving_in_thread(server: Emulated, *, ssl: SSLContext | None = None):
     """Serve while a command of another process is tested; gives the URL."""
     ready, loops = threading.Event(), {}
 
     async def run():
         loops["stop"] = asyncio.Event()
         loops["loop"] = asyncio.get_running_loop()
-        async with serving(server) as loops["url"]:
+        async with serving(server, ssl=ssl) as loops["url"]:
             ready.set()
             await loops["stop"].wait()
 

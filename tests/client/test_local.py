@@ -17,7 +17,8 @@ READY = """
 import sys
 print("loading", flush=True)
 print("ready: ws://127.0.0.1:4711 whisper-base, 2 workers", flush=True)
-print("noise " * 100_000, flush=True)
+if {noise}:
+    print("noise " * {noise}, flush=True)
 sys.stdin.read()
 open({log!r}, "w").write(" ".join(sys.argv[1:]))
 """
@@ -30,7 +31,7 @@ def stand_in(code):
 @pytest.mark.anyio
 async def test_its_url_is_read_and_it_ends_with_its_standard_input(tmp_path):
     log = tmp_path / "log"
-    program = stand_in(READY.format(log=str(log)))
+    program = stand_in(READY.format(log=str(log), noise=100_000))
     local = Local("2", "whisper-base", tmp_path / "config.py", program)
     with anyio.fail_after(20):
         async with local_server(local) as url:
@@ -75,7 +76,7 @@ async def test_one_that_does_not_end_is_ended(tmp_path, monkeypatch):
 
 def test_it_does_not_outlive_us_when_we_are_killed(tmp_path):
     log = tmp_path / "log"
-    code = READY.format(log=str(log)).replace("noise", "")
+    code = READY.format(log=str(log), noise=0)
     ours = (
         "import anyio\n"
         "from capswriter.client.local import Local, local_server\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from http import HTTPStatus
 
 import anyio
 import pytest
@@ -249,6 +250,17 @@ async def test_a_refusal_by_closing_is_final_and_an_internal_error_is_not(heard,
     with pytest.raises(Lost, match=r"^the server closed the connection \(1011\)$"):
         await heard(Closing(1011, ""), wav(30))
     assert len(notes.retries) == 2
+
+
+async def test_a_full_house_is_tried_again_and_a_locked_one_is_not(heard, wav, notes):
+    emulated = V2()
+    emulated.refusals = [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS]
+    assert (await heard(emulated, wav(1))).problem is None
+    assert [pause for _, pause in notes.retries] == [0.0, 0.0]
+    assert notes.retries[0][0].endswith(" is busy (HTTP 503)")
+    emulated.refusals = [HTTPStatus.FORBIDDEN]
+    with pytest.raises(Refused, match=r"does not let us in \(HTTP 403\)$"):
+        await heard(emulated, wav(1))
 
 
 async def test_an_answer_that_makes_no_sense_fails_the_file(heard, wav):

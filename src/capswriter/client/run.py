@@ -55,6 +55,8 @@ class Run:
         self._next_to_print = next(self._to_print, None)
         self.failed: set[Target] = set()
         """Files that failed, altogether or in part."""
+        self.cut_off = False
+        """Whether the printer's reader went away; what was left is not done."""
 
     def check(self) -> bool:
         """Set aside what cannot work, before anything is sent; say whether any file is left."""
@@ -70,11 +72,14 @@ class Run:
 
     async def transcribe(self, server: Server) -> None:
         """Transcribe what ``check`` has left; ``failed`` grows by what fails."""
+        self._display.line("debug", f"{server.name} speaks {server.dialect.name.lower()}")
         waiting = iter([each for each in self._targets if each not in self.failed])
 
         async def work() -> None:
             for target in waiting:
                 await self._transcribe(target, server)
+                if self.cut_off:
+                    tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
             for _ in range(min(self._settings.jobs, len(self._targets))):
@@ -136,7 +141,11 @@ class Run:
         while self._next_to_print in self._unprinted:
             text = self._unprinted.pop(self._next_to_print)
             if text is not None:
-                self._printer(text)
+                try:
+                    self._printer(text)
+                except BrokenPipeError:
+                    self.cut_off = True
+                    return
             self._next_to_print = next(self._to_print, None)
 
 

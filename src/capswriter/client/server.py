@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import anyio
 import httpx
 
-from capswriter.client.errors import NoServer
+from capswriter.client.errors import NoServer, Refused
 from capswriter.protocols.capswriter import Dialect
 
 PROBE_S = 5.0
@@ -53,12 +53,10 @@ class Server:
         parts = urlsplit(self.url)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
-    def nobody(self, reason: str = "") -> NoServer:
+    def nobody(self) -> NoServer:
         """Say that nobody answers, and what to do."""
-        because = f" ({reason})" if reason else ""
         return NoServer(
-            f"no server answers at {self.name}{because}; "
-            "start one with 'capswriter serve', or use --local"
+            f"no server answers at {self.name}; start one with 'capswriter serve', or use --local"
         )
 
 
@@ -74,6 +72,7 @@ async def find_server(url: str, *, timeout: float = PROBE_S) -> Server:  # noqa:
 
     Raises:
         NoServer: nobody answers.
+        Refused: its certificate is not trusted.
     """
     server = Server(url)
     parts = urlsplit(url)
@@ -84,7 +83,10 @@ async def find_server(url: str, *, timeout: float = PROBE_S) -> Server:  # noqa:
         async with httpx.AsyncClient(timeout=timeout, trust_env=False, verify=verify) as http:
             reply = await http.get(page)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise server.nobody(_certificate(error)) from error
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            text = f"the certificate of the server at {server.name} is not trusted"
+            raise Refused(text) from error
+        raise server.nobody() from error
     except (httpx.HTTPError, httpx.InvalidURL):
         return server
     if _is_ours(reply):
@@ -100,7 +102,3 @@ def _is_ours(reply: httpx.Response) -> bool:
     except ValueError:
         return False
     return isinstance(says, dict) and says.get("name") == OUR_NAME
-
-
-def _certificate(error: Exception) -> str:
-    return "its certificate is not trusted" if "CERTIFICATE_VERIFY" in str(error) else ""

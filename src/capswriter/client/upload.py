@@ -7,6 +7,10 @@ own, and no server of CapsWriter says which version it is. So to a server of unk
 - of a longer one as much goes as makes any v2.x server answer, and the rest once that answer is
   there: a v1.0 server gives itself away by a *final* answer, and has not got much to throw away.
 
+Limits: a v1.0 server holds the whole file in its own memory; v0.x is not spoken. A server that
+takes longer than ``HOLD_S`` for its first answer gets the rest all the same, and may have to throw
+more away.
+
 The one message that a v1.0 server needs is written in fragments, so that it is never in our memory
 as a whole.
 """
