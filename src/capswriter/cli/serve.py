@@ -41,7 +41,8 @@ def command(config_file: Path | None, *, until_stdin_closes: bool, **flags: str 
     logging.basicConfig(
         level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for chatty in ("uvicorn", "httpx"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     from capswriter.pool.sizing import choose_workers, measure  # noqa: PLC0415
     from capswriter.server.run import serve  # noqa: PLC0415  # slow to import
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from capswriter.pool.task import Answer
 
 CLOSING_TIME = 1.0
-"""Seconds that a worker gets to end by itself, and again after SIGTERM, before it is killed."""
+"""Seconds that a worker gets to end by itself before it is killed."""
 
 
 class WorkerProcess:
@@ -110,18 +110,12 @@ class WorkerProcess:
         """End the process, gently if it can be, and free what it held; twice is harmless."""
         if not self.dead.done():
             self._sender.submit(self._send, None)
-            if not await self._ends():
-                with suppress(ValueError):
-                    self._process.terminate()
-                if not await self._ends():
-                    self.kill()
+            done, _ = await asyncio.wait({self.dead}, timeout=CLOSING_TIME)
+            if not done:
+                self.kill()
             await self.dead
         self._sender.shutdown(wait=False)
         await self._loop.run_in_executor(None, self._listener.join)
-
-    async def _ends(self) -> bool:
-        done, _ = await asyncio.wait({self.dead}, timeout=CLOSING_TIME)
-        return bool(done)
 
     def _send(self, message: Job | None) -> None:
         with suppress(OSError):  # it died; the listener notices

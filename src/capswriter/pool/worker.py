@@ -27,7 +27,8 @@ def main(pipe: Connection, spec: EngineSpec) -> None:
 
     Sends one ``Loaded`` or ``NotLoaded``, then one ``Answer`` for each ``Job``.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the front, which lets us finish
+    for kind in (signal.SIGINT, signal.SIGTERM):  # often sent to us too; the front lets us finish
+        signal.signal(kind, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, name="watch", daemon=True).start()
     started = time.perf_counter()
     try:
