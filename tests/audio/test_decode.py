@@ -150,8 +150,8 @@ def test_what_cannot_be_sought_gives_the_same_samples(tmp_path, three_seconds, n
     samples, failure = decoded(Pipe(path.read_bytes()))
     assert failure is None
     assert len(samples) == pytest.approx(len(expected), abs=20)  # mp3 pads its last frame
-    shorter = slice(min(len(samples), len(expected)) - 20)
-    np.testing.assert_allclose(samples[shorter], expected[shorter], atol=1e-6)
+    shorter = slice(min(len(samples), len(expected)) - 200)
+    np.testing.assert_allclose(samples[shorter], expected[shorter], atol=1e-5)
 
 
 def test_a_file_object_is_read_from_where_it_stands(tmp_path, three_seconds):

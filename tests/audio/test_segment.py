@@ -230,7 +230,7 @@ def test_segments_do_not_depend_on_the_blocks_that_are_pushed(stream, policy, bl
 def test_segments_do_not_depend_on_blocks_of_one_sample():
     labels = [False] * 20 + [True] * 60 + [False] * 9 + [True] * 15
     total = len(labels) * FRAME - 100
-    policy = SegmentPolicy(maximum=1.6, overlap=0.4, silence=0.9)
+    policy = SegmentPolicy(maximum=1.6, overlap=0.4, silence=1.2)
     pushed = cut(labels, total, policy, list(range(total)))
     assert plain(pushed) == plain(cut(labels, total, policy))
     assert [s.tail > 0 for s in pushed] == [False, True, False, False]
@@ -276,7 +276,7 @@ def test_an_early_pause_is_better_than_a_forced_cut():
 def test_between_the_thresholds_a_frame_is_what_the_last_one_was():
     between = (SPEECH_FROM + SPEECH_UNTIL) / 2
     probabilities = [between] * 50 + [0.9] * 10 + [between] * 40 + [0.1] * 50
-    policy = SegmentPolicy(maximum=30.0, silence=0.8)
+    policy = SegmentPolicy(maximum=30.0, silence=1.2)
     segments = cut(probabilities, len(probabilities) * FRAME, policy)
     (spoken,) = (segment for segment in segments if segment.samples is not None)
     assert (spoken.start, spoken.end) == (50 * FRAME - PAD, 100 * FRAME + PAD)

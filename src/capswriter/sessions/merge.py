@@ -8,6 +8,7 @@ overlap is ever compared, so a phrase that is said twice stays said twice.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from capswriter.audio import SAMPLE_RATE
@@ -48,11 +49,16 @@ class Merger:
             for token in transcript.tokens
         ]
         held = self._held
-        if fresh:
+        run = None
+        if segment.lead:
+            again_until = segment.start / SAMPLE_RATE
+            repeated = [token for token in fresh if token.start < again_until]
+            run = _longest_common_run(held, repeated)
+            if held and repeated:
+                held, fresh = _sewn(held, fresh, run, middle=(first + again_until) / 2)
+        if fresh and run is None:  # after a common word, it has the space that belongs there
             before = held[-1].text[-1:] if held else self._last_character
             fresh[0] = _spaced(before, fresh[0])
-        if segment.lead:
-            held, fresh = _sewn(held, fresh, first, segment.start / SAMPLE_RATE)
         repeated_from = (segment.end - segment.tail) / SAMPLE_RATE
         keep = len(fresh)
         while segment.tail and keep and fresh[keep - 1].end > repeated_from:
@@ -84,14 +90,13 @@ def _spaced(before: str, token: Token) -> Token:
 
 
 def _sewn(
-    left: Sequence[Token], right: Sequence[Token], start: float, end: float
+    left: Sequence[Token],
+    right: Sequence[Token],
+    run: tuple[int, int, int] | None,
+    *,
+    middle: float,
 ) -> tuple[list[Token], list[Token]]:
-    """Cut two hearings of ``start`` to ``end`` so that, joined, each word is there once."""
-    middle = (start + end) / 2
-    repeated = [token for token in right if token.start < end]
-    if not left or not repeated:
-        return list(left), list(right)
-    run = _longest_common_run(left, repeated)
+    """Cut two hearings, in a run of common words or in the middle, so that each word stays once."""
     if run is not None:
         in_left, in_right, length = run
         half = (length + 1) // 2
@@ -105,8 +110,12 @@ def _sewn(
 def _longest_common_run(
     left: Sequence[Token], right: Sequence[Token]
 ) -> tuple[int, int, int] | None:
-    """Find the longest run of equal words at about equal times: places in both, and length."""
+    """Find the longest run of equal words at about equal times: places in both, and length.
+
+    Of equally long ones, as in "no, no, no", it is the one whose times agree best.
+    """
     best: tuple[int, int, int] | None = None
+    shift = math.inf
     for i in range(len(left)):
         for j in range(len(right)):
             length = 0
@@ -116,8 +125,10 @@ def _longest_common_run(
                 and _same(left[i + length], right[j + length])
             ):
                 length += 1
-            if length and (best is None or length > best[2]):
-                best = (i, j, length)
+            if length and (best is None or length >= best[2]):
+                distance = abs(_centre(left[i]) - _centre(right[j]))
+                if best is None or length > best[2] or distance < shift:
+                    best, shift = (i, j, length), distance
     return best
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import threading
+from contextlib import suppress
 
 IN_MEMORY = 4 * 2**20
 """Bytes kept in memory: a minute of float32 audio. What is beyond goes to an unnamed file."""
@@ -37,8 +38,13 @@ class Spool:
                 self._file.seek(0)
                 self._file.truncate()
                 self._read = self._written = 0
-            self._file.seek(self._written)
-            self._file.write(data)
+            try:
+                self._file.seek(self._written)
+                self._file.write(data)
+                self._file.flush()  # a full disk fails here, and not where somebody reads
+            except OSError:
+                self._read = self._written  # the file is of no use any more
+                raise
             self._written += len(data)
             self._changed.notify()
 
@@ -71,7 +77,8 @@ class Spool:
             self._ended = True
             self._read = self._written
             self._changed.notify()
-            self._file.close()
+            with suppress(OSError):  # a full disk; the file goes all the same
+                self._file.close()
 
     def _take(self, size: int) -> bytes:
         if self._read == self._written:

@@ -6,18 +6,20 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from capswriter.audio import SAMPLE_RATE
 from capswriter.audio.segment import Segment, Segmenter, SegmentPolicy
+from capswriter.audio.vad import SileroVad
 from capswriter.engines.base import Options
 from capswriter.pool import Priority, Recogniser, Result, Task
 from capswriter.sessions.intake import AudioFormat, Intake
 from capswriter.sessions.merge import Merger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
+    from capswriter.audio.segment import FrameDetector
     from capswriter.transcript import Token
 
 LARGE = 2**20
@@ -47,14 +49,21 @@ class Update:
 
 
 class Ears:
-    """The threads in which utterances decode, detect voices and cut; a context manager.
+    """The threads in which utterances decode, detect voices and cut.
 
     The network that detects voices releases the GIL, so two threads serve many speakers: a second
     of audio costs 1.4 ms.
+
+    Args:
+        threads: how many.
+        detector: makes what hears speech in one utterance.
     """
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(
+        self, threads: int = 2, *, detector: Callable[[], FrameDetector] = SileroVad
+    ) -> None:
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="ears")
+        self.detector = detector
 
     def close(self) -> None:
         """Let the threads end."""
@@ -65,7 +74,8 @@ class Utterance:
     """One utterance of one client.
 
     Call ``write`` for what arrives and ``end`` after it, and iterate over ``updates`` meanwhile.
-    ``write`` does not wait for recognition: what cannot be recognised yet is kept, on the disk if it is much.
+    ``write`` does not wait for recognition: what cannot be recognised yet is kept, on the disk if
+    it is much.
 
     Args:
         recogniser: where segments go.
@@ -98,6 +108,7 @@ class Utterance:
         self._priority = priority
         self._client = client
         self._arrived = asyncio.Event()
+        self._results: set[asyncio.Task[Result]] = set()  # that are still to come
 
     @property
     def samples(self) -> int:
@@ -139,7 +150,6 @@ class Utterance:
         listening = asyncio.create_task(self._listen(heard))
         merger = Merger()
         covered, language, submitted = 0.0, "", 0.0
-        current: _Heard | None = None
         try:
             while (current := await heard.get()) is not None:
                 segment = current.segment
@@ -154,9 +164,9 @@ class Utterance:
             yield Update(merger.finish(), covered, language, submitted, is_last=True)
         finally:
             listening.cancel()
-            while current is not None:
-                current.cancel()
-                current = None if heard.empty() else heard.get_nowait()
+            listening.add_done_callback(_ignore_outcome)
+            for result in self._results:
+                result.cancel()
             self._intake.close()
 
     async def _listen(self, heard: asyncio.Queue[_Heard | None]) -> None:
@@ -177,19 +187,22 @@ class Utterance:
     ) -> None:
         loop = asyncio.get_running_loop()
         maximum = (await self._recogniser.traits()).maximum
-        segmenter = Segmenter(self._policy.within(maximum))
+        policy = self._policy.within(maximum)
+        segmenter = await loop.run_in_executor(executor, self._segmenter, policy)
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             more = True
             while more:
-                segments, more, last = await loop.run_in_executor(
-                    executor, self._cut, segmenter
-                )
+                segments, more, last = await loop.run_in_executor(executor, self._cut, segmenter)
                 for segment in segments:
                     await heard.put(self._submit(segment))
                 if last:
                     return
+
+    def _segmenter(self, policy: SegmentPolicy) -> Segmenter:
+        """In a thread: the first detector loads its network."""
+        return Segmenter(policy, detector=self._ears.detector())
 
     def _cut(self, segmenter: Segmenter) -> tuple[list[Segment], bool, bool]:
         """In a thread: cut what there is; tell whether there may be more, and whether it ended."""
@@ -203,7 +216,11 @@ class Utterance:
         if segment.samples is None:
             return _Heard(segment, time.time())
         task = Task(segment.samples, self._options, self._priority, self._client)
-        return _Heard(segment, time.time(), asyncio.create_task(self._recogniser.recognise(task)))
+        result = asyncio.create_task(self._recogniser.recognise(task))
+        self._results.add(result)
+        result.add_done_callback(self._results.discard)
+        result.add_done_callback(_ignore_outcome)
+        return _Heard(segment, time.time(), result)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,13 +231,8 @@ class _Heard:
     submitted: float
     result: asyncio.Task[Result] | None = None
 
-    def cancel(self) -> None:
-        if self.result is not None:
-            self.result.cancel()
-            self.result.add_done_callback(_ignore_outcome)
 
-
-def _ignore_outcome(task: asyncio.Task[Result]) -> None:
-    """Keep asyncio from reporting that nobody looked at a failure nobody waits for."""
+def _ignore_outcome(task: asyncio.Task[Any]) -> None:
+    """Keep asyncio from reporting a failure that nobody waits for any more."""
     if not task.cancelled():
         task.exception()

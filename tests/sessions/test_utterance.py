@@ -1,0 +1,358 @@
+"""Utterances on real worker processes: what is said arrives once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING
+
+import fake_engine
+import numpy as np
+import pytest
+from fake_engine import speak
+from media import write
+from open_files import unnamed_files
+
+from capswriter.audio import SAMPLE_RATE, Samples
+from capswriter.audio.decode import DecodeFailed
+from capswriter.audio.segment import SegmentPolicy
+from capswriter.audio.vad import FRAME
+from capswriter.pool import EngineSpec, InferenceFailed, Recogniser, WorkerCrashed
+from capswriter.sessions import (
+    AudioFormat,
+    BadAudio,
+    Ears,
+    Update,
+    Utterance,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+POLICY = SegmentPolicy(maximum=10.0, overlap=1.0, silence=1.2)
+
+
+class LoudIsSpeech:
+    """Takes every frame with a sample above 0 for speech; the tests' audio is never softer."""
+
+    def __init__(self) -> None:
+        self._rest = np.zeros(0, np.float32)
+
+    def push(self, samples: Samples) -> Samples:
+        stream = np.concatenate((self._rest, samples))
+        whole = len(stream) // FRAME * FRAME
+        self._rest = stream[whole:]
+        return (stream[:whole].reshape(-1, FRAME).max(axis=1) > 0).astype(np.float32)
+
+    def finish(self) -> Samples:
+        return np.zeros(min(1, len(self._rest)), np.float32)
+
+
+@contextmanager
+def hearing() -> Iterator[Ears]:
+    ears = Ears(detector=LoudIsSpeech)
+    try:
+        yield ears
+    finally:
+        ears.close()
+
+
+@asynccontextmanager
+async def pool(tmp_path: Path, *, workers: int = 2, speed: float = 0) -> AsyncIterator[Recogniser]:
+    if speed:
+        (tmp_path / "speed").write_text(str(speed))
+    spec = EngineSpec(tmp_path, loader="fake_engine:load", modules=("fake_engine",))
+    async with Recogniser(spec, workers=workers) as recogniser:
+        yield recogniser
+
+
+def phrases(*numbers: int, silence: float = 2.0) -> Samples:
+    """Each number as two seconds of speech, with silence after each."""
+    pause = np.zeros(round(silence * SAMPLE_RATE), np.float32)
+    return np.concatenate([part for n in numbers for part in (speak(n, n), pause)])
+
+
+def said(numbers: range | list[int]) -> list[str]:
+    return [f"w{number}" for number in numbers]
+
+
+def words(updates: list[Update]) -> list[str]:
+    """What was said, each phrase once: it is two or three seconds to the engine."""
+    heard: list[str] = []
+    for token in (token for update in updates for token in update.tokens):
+        word = token.text.strip()
+        if word != "w0" and (not heard or heard[-1] != word):
+            heard.append(word)
+    return heard
+
+
+async def transcribe(utterance: Utterance, *frames: bytes) -> list[Update]:
+    async def send() -> None:
+        for frame in frames:
+            await utterance.write(frame)
+            await asyncio.sleep(0)
+        utterance.end()
+
+    sending = asyncio.create_task(send())
+    async with aclosing(utterance.updates()) as updates:
+        result = [update async for update in updates]
+    await sending
+    return result
+
+
+def frames_of(samples: Samples, size: int = 64_003) -> list[bytes]:
+    content = samples.tobytes()
+    return [content[start : start + size] for start in range(0, len(content), size)]
+
+
+def tasks_of_utterances() -> list[str]:
+    names = [task.get_coro().__qualname__ for task in asyncio.all_tasks()]
+    return [name for name in names if name.startswith(("Utterance.", "Recogniser.recognise"))]
+
+
+async def nothing_left(recogniser: Recogniser) -> None:
+    """Wait until no task, no thread but the ears', and no segment of an utterance is left."""
+    for _ in range(1000):
+        statistics = recogniser.statistics()
+        if not (
+            tasks_of_utterances()
+            or statistics.queued
+            or any(row.state.value == "busy" for row in statistics.workers)
+            or any(thread.name.startswith("decode") for thread in threading.enumerate())
+        ):
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"after 10 s there is still {tasks_of_utterances()}, {recogniser.statistics()}")
+
+
+@pytest.fixture
+async def complaints() -> AsyncIterator[list[str]]:
+    """What asyncio had to say of tasks that nobody looked after."""
+    found: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda loop, context: found.append(context["message"])
+    )
+    yield found
+    asyncio.get_running_loop().set_exception_handler(None)
+
+
+async def test_everything_said_comes_once_in_order_and_all_audio_is_covered(tmp_path):
+    samples = np.concatenate((phrases(*range(1, 9)), np.zeros(777, np.float32)))
+    async with pool(tmp_path) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, policy=POLICY)
+            updates = await transcribe(utterance, *frames_of(samples))
+    assert words(updates) == said(range(1, 9))
+    assert [update.is_last for update in updates] == [False] * (len(updates) - 1) + [True]
+    covered = [update.covered for update in updates]
+    assert covered == sorted(covered)
+    assert covered[-1] == len(samples) / SAMPLE_RATE
+    assert utterance.samples == len(samples)
+    assert utterance.received == samples.nbytes
+    starts = [token.start for update in updates for token in update.tokens]
+    assert starts == sorted(starts)
+    assert updates[-1].language == "en"
+    assert updates[-1].submitted > 0
+
+
+async def test_unbroken_speech_is_joined_over_its_forced_cuts(tmp_path):
+    policy = SegmentPolicy(maximum=10.0, overlap=2.016)  # whole frames, whose words stay in place
+    async with pool(tmp_path) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, policy=policy)
+            updates = await transcribe(utterance, speak(*range(100, 145)).tobytes())
+    assert words(updates) == said(range(100, 145))
+    assert updates[-1].covered == 45
+
+
+async def test_an_engine_that_takes_less_gets_less(tmp_path):
+    async with pool(tmp_path) as recogniser:
+        with hearing() as ears:
+            policy = SegmentPolicy(maximum=120.0, overlap=4.0)
+            utterance = Utterance(recogniser, ears, policy=policy)
+            updates = await transcribe(utterance, speak(*[5] * 70).tobytes())
+    assert [update.covered for update in updates[:2]] == pytest.approx([30, 56], abs=0.1)
+
+
+@pytest.mark.parametrize("length", [0, 1, 100, SAMPLE_RATE])
+async def test_silence_of_any_length_gives_one_last_update_without_text(tmp_path, length):
+    async with pool(tmp_path, workers=1) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears)
+            updates = await transcribe(utterance, bytes(4 * length))
+    assert words(updates) == []
+    assert updates[-1].is_last
+    assert updates[-1].covered == length / SAMPLE_RATE
+
+
+async def test_a_container_gives_the_same_as_its_samples(tmp_path):
+    samples = phrases(3000, 4000, 5000)
+    content = write(tmp_path / "a.flac", samples, SAMPLE_RATE, "flac").read_bytes()
+    async with pool(tmp_path) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(
+                recogniser, ears, policy=POLICY, audio_format=AudioFormat.CONTAINER
+            )
+            frames = [content[start : start + 999] for start in range(0, len(content), 999)]
+            updates = await transcribe(utterance, *frames)
+        await nothing_left(recogniser)
+    assert words(updates) == said([3000, 4000, 5000])
+    assert updates[-1].covered == len(samples) / SAMPLE_RATE
+
+
+async def test_what_has_been_said_is_recognised_while_the_rest_is_still_to_come(tmp_path):
+    async with pool(tmp_path) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, policy=POLICY)
+            async with aclosing(utterance.updates()) as updates:
+                for number in range(1, 4):
+                    for frame in frames_of(phrases(number)):
+                        await utterance.write(frame)
+                    seen: list[Update] = []
+                    while words(seen) != said([number]):
+                        seen.append(await asyncio.wait_for(anext(updates), 5))
+                utterance.end()
+                assert [update async for update in updates][-1].is_last
+
+
+async def test_workers_that_are_killed_cost_nothing(tmp_path):
+    async with pool(tmp_path, speed=20) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, policy=POLICY)
+            running = asyncio.create_task(transcribe(utterance, *frames_of(phrases(*range(1, 13)))))
+            for _ in range(2):
+                await asyncio.sleep(0.4)
+                busy = [r.pid for r in recogniser.statistics().workers if r.state.value == "busy"]
+                os.kill(busy[0], signal.SIGKILL)
+            updates = await running
+        assert recogniser.statistics().retried == 2
+    assert words(updates) == said(range(1, 13))
+    assert updates[-1].covered == 48
+
+
+@pytest.mark.parametrize(
+    ("sample", "error"),
+    [(fake_engine.RAISE, InferenceFailed), (fake_engine.KILL, WorkerCrashed)],
+)
+async def test_a_segment_that_fails_ends_the_utterance_and_all_its_work(
+    tmp_path, complaints, sample, error
+):
+    bad = phrases(7)
+    bad[0] = sample  # the first sample of the first segment
+    samples = np.concatenate((bad, phrases(*range(1, 30))))
+    async with pool(tmp_path, speed=20) as recogniser:
+        files = unnamed_files()
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, policy=POLICY)
+            with pytest.raises(error):
+                await transcribe(utterance, samples.tobytes())
+            await nothing_left(recogniser)
+        assert unnamed_files() == files
+        assert recogniser.statistics().completed <= 4  # what was being recognised, not the rest
+    assert complaints == []
+
+
+@pytest.mark.parametrize("audio_format", [AudioFormat.F32LE, AudioFormat.CONTAINER])
+async def test_leaving_early_frees_everything(tmp_path, complaints, audio_format):
+    samples = phrases(*range(1, 30))
+    content = samples.tobytes()
+    if audio_format is AudioFormat.CONTAINER:
+        content = write(tmp_path / "a.wav", samples, SAMPLE_RATE, "pcm_f32le").read_bytes()
+    async with pool(tmp_path, speed=50) as recogniser:
+        files = unnamed_files()
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, policy=POLICY, audio_format=audio_format)
+            await utterance.write(content)
+            async with aclosing(utterance.updates()) as updates:
+                await anext(updates)
+            await nothing_left(recogniser)
+            assert unnamed_files() == files
+            await utterance.write(b"late frames are dropped")
+        assert recogniser.statistics().completed <= 3
+    assert complaints == []
+
+
+async def test_being_cancelled_while_nothing_comes_frees_everything(tmp_path, complaints):
+    async with pool(tmp_path) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(
+                recogniser, ears, policy=POLICY, audio_format=AudioFormat.CONTAINER
+            )
+            await utterance.write(b"fLaC")
+            running = asyncio.create_task(transcribe(utterance))
+            await asyncio.sleep(0.05)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await nothing_left(recogniser)
+    assert complaints == []
+
+
+async def test_bytes_that_are_no_audio_end_the_utterance_with_the_reason(tmp_path, complaints):
+    async with pool(tmp_path, workers=1) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, audio_format=AudioFormat.CONTAINER)
+            with pytest.raises(DecodeFailed):
+                await transcribe(utterance, b"hello")
+            utterance = Utterance(recogniser, ears)
+            with pytest.raises(BadAudio):
+                await transcribe(utterance, np.full(100, np.nan, np.float32).tobytes())
+    assert complaints == []
+
+
+async def test_damage_at_the_end_is_told_after_all_text_before_it(tmp_path):
+    samples = phrases(1000, 2000, 3000)
+    content = write(tmp_path / "a.wav", samples, SAMPLE_RATE, "pcm_s16le").read_bytes()
+    async with pool(tmp_path) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(
+                recogniser, ears, policy=POLICY, audio_format=AudioFormat.CONTAINER
+            )
+            await utterance.write(content[: len(content) * 2 // 3])
+            utterance.end()
+            seen: list[Update] = []
+
+            async def listen() -> None:
+                async for update in utterance.updates():
+                    seen.append(update)  # noqa: PERF401  # what came before the failure counts
+
+            with pytest.raises(DecodeFailed, match="damaged or incomplete"):
+                await listen()
+    assert words(seen)[:1] == ["w1000"]
+    assert not any(update.is_last for update in seen)
+
+
+async def test_twenty_speakers_at_once_each_get_their_own_words(tmp_path):
+    async with pool(tmp_path) as recogniser:
+        with hearing() as ears:
+
+            async def speaker(number: int) -> list[str]:
+                numbers = range(100 * number + 1, 100 * number + 6)
+                utterance = Utterance(recogniser, ears, policy=POLICY, client=str(number))
+                updates = await transcribe(utterance, *frames_of(phrases(*numbers)))
+                assert updates[-1].covered == 20
+                return words(updates)
+
+            texts = await asyncio.gather(*(speaker(number) for number in range(20)))
+    assert texts == [said(range(100 * n + 1, 100 * n + 6)) for n in range(20)]
+
+
+async def test_the_event_loop_stays_free_while_hours_arrive_at_once(tmp_path):
+    hour = np.zeros(3600 * SAMPLE_RATE, np.int16).tobytes()
+    async with pool(tmp_path, workers=1) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, audio_format=AudioFormat.S16LE)
+            running = asyncio.create_task(transcribe(utterance, hour))
+            longest = 0.0
+            while not running.done():
+                begun = asyncio.get_running_loop().time()
+                await asyncio.sleep(0)
+                longest = max(longest, asyncio.get_running_loop().time() - begun)
+                await asyncio.sleep(0.002)
+            assert (await running)[-1].covered == 3600
+    assert longest < 0.25
