@@ -216,13 +216,17 @@ class Silent(Emulated):
 
 
 class Deaf(Emulated):
-    """Takes no audio after the first frame."""
+    """Takes no audio after the first frame, until ``hung_up`` is set."""
 
     page = OURS
 
+    def __init__(self):
+        super().__init__()
+        self.hung_up = asyncio.Event()
+
     async def serve(self, socket, frames):
         await socket.recv()
-        await asyncio.sleep(3)
+        await self.hung_up.wait()
         socket.transport.abort()
 
 
