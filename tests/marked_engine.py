@@ -1,9 +1,9 @@
 """An engine for hours of audio that says exactly what was spoken where, and so shows every loss.
 
-Real speech, repeated as often as wanted, is marked: each 10 ms carry their number in the lowest bits
-of their first samples, which nobody hears. The engine reads from the marks which part of the whole
-it was given, and says the words that are known to lie there. A word that a cut has lost or doubled is
-then missing or twice in the text, whatever the length.
+Real speech, repeated as often as wanted, is marked: each 10 ms carry their number in the lowest
+bits of their first samples, which nobody hears. The engine reads from the marks which part of the
+whole it was given, and says the words that are known to lie there. A word that a cut has lost or
+doubled is then missing or twice in the text, whatever the length.
 """
 
 from __future__ import annotations
@@ -76,13 +76,12 @@ class MarkedEngine:
         end = begin + len(samples) / SAMPLE_RATE
         tokens = []
         for turn in range(int(begin // self._period), int(end // self._period) + 1):
-            for text, start, stop in self._words:
-                start, stop = start + turn * self._period, stop + turn * self._period
+            for text, begun, ended in self._words:
+                start, stop = begun + turn * self._period, ended + turn * self._period
                 heard = min(stop, end) - max(start, begin)
-                if heard <= 0.5 * (stop - start):
-                    continue
-                text = f" {text}" if tokens else text
-                tokens.append(Token(text, max(0.0, start - begin), stop - begin))
+                if heard > 0.5 * (stop - start):
+                    word = f" {text}" if tokens else text
+                    tokens.append(Token(word, max(0.0, start - begin), stop - begin))
         return Transcript("".join(token.text for token in tokens), "en", tuple(tokens))
 
 

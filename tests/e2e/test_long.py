@@ -28,8 +28,7 @@ GROWTH_MB = 60
 def transcribe(file: Path, url: str, **options: object) -> tuple[dict, float]:
     """Run the client; give its JSON and the most memory it held, in megabytes."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "capswriter", "transcribe", str(file), "--server", url]
-        + ["--output-dir", str(file.parent)],
+        [sys.executable, "-m", "capswriter", "transcribe", str(file), "--server", url],
         stderr=subprocess.PIPE,
         text=True,
     )

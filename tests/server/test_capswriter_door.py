@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import capswriter_clients as clients
@@ -73,7 +74,7 @@ async def test_partials_only_grow_and_are_beginnings_of_the_final_text(server, s
     answer = await clients.v2_6_file(server.url, second)
     texts = [partial["text"] for partial in answer.partials] + [answer.text]
     assert len(texts) > 1
-    assert all(after.startswith(before) for before, after in zip(texts, texts[1:], strict=False))
+    assert all(after.startswith(before) for before, after in pairwise(texts))
 
 
 async def test_two_tasks_interleaved_on_one_socket_are_kept_apart(server, first, second):

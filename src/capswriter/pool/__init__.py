@@ -1,5 +1,6 @@
 """Worker processes and the one queue they pull from; ``Recogniser`` is the only door."""
 
+from capswriter.engines.base import Options
 from capswriter.pool.errors import (
     InferenceFailed,
     NoWorkers,
@@ -14,6 +15,7 @@ __all__ = [
     "EngineSpec",
     "InferenceFailed",
     "NoWorkers",
+    "Options",
     "Priority",
     "Recogniser",
     "RecogniserClosed",

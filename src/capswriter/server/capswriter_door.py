@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import anyio
 from starlette.websockets import WebSocketDisconnect
 
-from capswriter.engines.base import Options
 from capswriter.errors import UserError
-from capswriter.pool import Priority
+from capswriter.pool import Options, Priority
 from capswriter.protocols.capswriter import (
     SUBPROTOCOL,
     AudioFrame,
@@ -41,6 +40,9 @@ TASKS_AT_ONCE = 32
 
 LARGE_FRAME = 2**22
 """Characters of a frame that takes too long to parse for the event loop to do it."""
+
+LIFE_EVERY = 20.0
+"""Seconds between the signs of life for files that wait for others."""
 
 INTERNAL_ERROR, TOO_BIG = 1011, 1009
 """Codes of close frames, RFC 6455 section 7.4.1."""
@@ -84,6 +86,7 @@ class _Connection:
         gone: WebSocketDisconnect | None = None
         async with anyio.create_task_group() as self._group:
             self._group.start_soon(self._send)
+            self._group.start_soon(self._show_life)
             try:
                 while True:
                     await self._take(await self._receive())
@@ -102,6 +105,12 @@ class _Connection:
             await self._outbox.send_all(self._websocket.send_text)
         except WebSocketDisconnect:
             self._group.cancel_scope.cancel()
+
+    async def _show_life(self) -> None:
+        while True:
+            await anyio.sleep(LIFE_EVERY)
+            for task in self._tasks.values():
+                task.show_life()
 
     async def _receive(self) -> str | bytes:
         uploading = any(not task.is_complete for task in self._tasks.values())

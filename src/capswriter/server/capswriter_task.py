@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from capswriter.audio.segment import SegmentPolicy
-from capswriter.engines.base import Options
-from capswriter.pool import Priority
+from capswriter.pool import Options, Priority
 from capswriter.protocols.capswriter import AudioFrame, Encoding, Result
-from capswriter.sessions import AudioFormat, BadAudio, Utterance
+from capswriter.sessions import AudioFormat, BadAudio, Update, Utterance
 from capswriter.text.pieces import display_pieces
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from capswriter.server.front import Front
     from capswriter.server.outbox import Outbox
-    from capswriter.sessions import Update
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +78,7 @@ class CapsWriterTask:
         self._samples_total: int | None = None
         self._tokens: list[str] = []
         self._timestamps: list[float] = []
+        self._latest: Update | None = None
         self._next_partial = 0.0
         self._patience = 1.0  # seconds until the next partial of a file that is still coming
 
@@ -115,7 +114,17 @@ class CapsWriterTask:
         """End ``run`` without a result; stopping twice is harmless."""
         self._running.cancel()
 
+    def show_life(self) -> None:
+        """Tell a client that has sent its file again how far it is: others may go first for long.
+
+        Ours gives a server up that says nothing for two minutes.
+        """
+        latest = self._latest or Update((), 0.0, "", 0)
+        if self.is_complete and self.source == "file" and not latest.is_last:
+            self._outbox.put_partial(self.id, self._message(latest))
+
     def _tell(self, update: Update) -> None:
+        self._latest = update
         pieces = display_pieces(update.tokens)
         self._tokens += [piece.text for piece in pieces]
         self._timestamps += [round(piece.start, 3) for piece in pieces]
