@@ -350,7 +350,7 @@ class _Fields:
 
     def numbers(self, key: str) -> Sequence[float]:
         value = self._fields.get(key)
-        if not isinstance(value, list) or not all(isinstance(each, int | float) for each in value):
+        if not isinstance(value, list) or not all(type(each) in {int, float} for each in value):
             raise self._bad(key, "a list of numbers")
         return value
 
