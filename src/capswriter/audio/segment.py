@@ -28,7 +28,7 @@ SPEECH_FROM = 0.5
 SPEECH_UNTIL = 0.35
 """Probability under which speech is over; between the two, a frame is what the last one was."""
 
-PADDING = 0.4
+PADDING = 0.5
 """Seconds of sound kept before and after speech, for soft beginnings and ends."""
 
 SHORTEST_PAUSE = 0.2
