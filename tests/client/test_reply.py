@@ -1,6 +1,6 @@
 """The transcript in a final result, from servers of every age."""
 
-# ruff: noqa: RUF001  # Chinese punctuation
+# Chinese punctuation
 
 from __future__ import annotations
 

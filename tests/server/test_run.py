@@ -69,13 +69,13 @@ def workers(pid: int) -> list[psutil.Process]:
 
 
 async def test_a_killed_worker_in_the_middle_of_a_file_costs_no_word(tmp_path, marked):
-    words_every_half_second(tmp_path, 170, speed=40)
+    words_every_half_second(tmp_path, 170, speed=20)
     with serving_fake("marked_engine:load", tmp_path, workers=2) as server:
         whole = (await clients.v2_6_file(server.url, marked)).text
         assert len(heard(whole)) > 200
         transcribing = asyncio.create_task(clients.v2_6_file(server.url, marked))
-        for _ in range(2):
-            await asyncio.sleep(0.7)
+        for pause in (0.5, 3.2):  # a segment takes up to 1.5 s: none loses two workers
+            await asyncio.sleep(pause)
             workers(server.pid)[0].kill()
         assert (await transcribing).text == whole
 

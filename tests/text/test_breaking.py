@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001
 import pytest
 
 from capswriter.text.breaking import Seam, runs_of

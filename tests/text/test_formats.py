@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001
 import html
 import json
 from io import StringIO

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001
 from itertools import pairwise
 
 import pytest

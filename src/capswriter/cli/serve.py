@@ -56,6 +56,7 @@ def command(config_file: Path | None, *, until_stdin_closes: bool, **flags: str 
         config,
         chosen.spec(config),
         workers=workers,
+        worker_mb=chosen.memory_mb,
         model=chosen.name,
         announce=click.echo,
         until_stdin_closes=until_stdin_closes,

@@ -12,7 +12,7 @@ encodes a second time where it has to find the language.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from faster_whisper.tokenizer import Tokenizer
 from faster_whisper.transcribe import get_suppressed_tokens
 
 from capswriter.audio import SAMPLE_RATE, Samples
+from capswriter.audio.vad import FRAME, SileroVad
 from capswriter.engines.base import EngineFailed, Options, Traits
 from capswriter.transcript import Token, Transcript
 
@@ -42,13 +43,16 @@ The compression ratio that Whisper's authors use for this (above 2.4) takes the 
 of Two Cities* for a loop.
 """
 
+LONG_GAP, LONG_SPEECH, LIKELY = 1.5, 0.6, 0.5
+"""Seconds without a word, and of speech in them by its probability, that make a passage missed."""
+
 NO_SPEECH, UNSURE = 0.6, -1.0
 """Above this probability of silence and below this mean log-probability, nothing was said.
 
 Radford et al. 2022, *Robust Speech Recognition via Large-Scale Weak Supervision*, section 4.5.
 """
 
-OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"  # noqa: RUF001
+OPENING, CLOSING = "\"'“¿([{-", "\"'.。,，!！?？:：”)]}、"
 """Punctuation that belongs to the word after it, and to the word before it."""
 
 
@@ -84,10 +88,24 @@ class Whisper:
         self.traits = Traits(name, WINDOW, frozenset(model.supported_languages))
 
     def transcribe(self, samples: Samples, options: Options) -> Transcript:
-        """Recognise one segment; see ``Engine``."""
+        """Recognise one segment; see ``Engine``.
+
+        Speech of some length in which no word lies was passed over by the decoder, which likes to
+        stop at a long pause: it is recognised again by itself.
+        """
         duration = len(samples) / SAMPLE_RATE
         if duration > WINDOW:
             raise EngineFailed(f"{duration:.1f} s of audio at once; whisper takes {WINDOW:.0f} s")
+        language, words = self._hear(samples, options)
+        for start, end in _passed_over(words, samples):
+            part = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+            _, missed = self._hear(part, replace(options, language=language))
+            words += [Token(word.text, word.start + start, word.end + start) for word in missed]
+        tokens = tuple(_stripped(sorted(words, key=lambda word: word.start)))
+        return Transcript("".join(token.text for token in tokens), language, tokens)
+
+    def _hear(self, samples: Samples, options: Options) -> tuple[str, list[Token]]:
+        """One pass: the language, and the words with their times."""
         features = self._model.feature_extractor(samples)[..., :-1]
         encoded = self._model.encode(pad_or_trim(features))
         language = self._language(encoded, options.language)
@@ -99,10 +117,10 @@ class Whisper:
         )
         decoded = self._decode(encoded, tokenizer, options.prompt)
         if decoded.is_silence or not decoded.text.strip():
-            return Transcript("", language)
+            return language, []
+        duration = len(samples) / SAMPLE_RATE
         words = self._words(encoded, tokenizer, decoded, features.shape[-1], duration)
-        tokens = tuple(_stripped(_in_order(words, duration)))
-        return Transcript("".join(token.text for token in tokens), language, tokens)
+        return language, list(_in_order(words, duration))
 
     def _language(self, encoded: StorageView, wanted: str) -> str:
         if not self._model.model.is_multilingual:
@@ -178,6 +196,26 @@ def load(directory: Path, *, threads: int, device: str) -> Whisper:
             ) from error
         raise EngineFailed(f"the model in {directory} cannot be loaded: {error}") from error
     return Whisper(model, name=directory.name)
+
+
+def _passed_over(words: list[Token], samples: Samples) -> list[tuple[float, float]]:
+    """Find the stretches, in seconds, that hold speech and no word."""
+    if not words:
+        return []
+    starts = [word.start for word in words]
+    ends = [word.end for word in words]
+    gaps = zip([0.0, *ends], [*starts, len(samples) / SAMPLE_RATE], strict=True)
+    return [
+        (start, end)
+        for start, end in gaps
+        if end - start >= LONG_GAP and _speech_in(samples, start, end) >= LONG_SPEECH
+    ]
+
+
+def _speech_in(samples: Samples, start: float, end: float) -> float:
+    """Count the seconds of speech between two times."""
+    part = samples[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
+    return float((SileroVad().push(part) >= LIKELY).sum()) * FRAME / SAMPLE_RATE
 
 
 def _in_order(words: Iterable[dict[str, Any]], duration: float) -> Iterator[Token]:

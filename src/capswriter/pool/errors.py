@@ -24,6 +24,27 @@ class WorkerCrashed(RecogniserError):
     retryable = True
 
 
+class Overloaded(RecogniserError):
+    """More audio waits than may wait.
+
+    Args:
+        message: says so.
+        retry_after: seconds after which there should be room.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class DeadlineExceeded(RecogniserError):
+    """The task waited longer than its patience, or a newer one took its place."""
+
+    retryable = True
+
+
 class RecogniserClosed(RecogniserError):
     """The server is stopping."""
 
@@ -32,3 +53,5 @@ class RecogniserClosed(RecogniserError):
 
 class NoWorkers(RecogniserError):
     """Not one worker could load the model; the message says why."""
+
+    retryable = True

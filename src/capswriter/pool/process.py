@@ -9,10 +9,13 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from capswriter.pool.errors import InferenceFailed, NoWorkers, WorkerCrashed
-from capswriter.pool.task import EngineSpec, Failed, Job, Loaded, NotLoaded, Result, Task
+from capswriter.pool.errors import InferenceFailed, WorkerCrashed
+from capswriter.pool.memory import OomKills
+from capswriter.pool.task import EngineSpec, Failed, Job, Loaded, NotLoaded, Ping, Result, Task
 from capswriter.pool.worker import main
 
 if TYPE_CHECKING:
@@ -22,10 +25,41 @@ if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from capswriter.engines import Traits
-    from capswriter.pool.task import Answer
+    from capswriter.pool.task import Answer, ToFront
 
 CLOSING_TIME = 1.0
 """Seconds that a worker gets to end by itself before it is killed."""
+
+
+class Cause(Enum):
+    """Why a worker is gone."""
+
+    ENDED = "ended"
+    KILLED = "killed"
+    OUT_OF_MEMORY = "out_of_memory"
+    HUNG = "hung"
+    NOT_LOADED = "not_loaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker went.
+
+    Args:
+        cause: the kind, for counting.
+        reason: the same for a person.
+    """
+
+    cause: Cause
+    reason: str
+
+
+class NotReady(Exception):
+    """The worker did not get as far as taking tasks."""
+
+    def __init__(self, death: Death) -> None:
+        super().__init__(death.reason)
+        self.death = death
 
 
 class WorkerProcess:
@@ -45,12 +79,15 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         self.number = number
         self.pid = process.pid
-        self.dead: asyncio.Future[str] = loop.create_future()
+        self.dead: asyncio.Future[Death] = loop.create_future()
         self._loop = loop
         self._process = process
         self._pipe = pipe
         self._loaded: asyncio.Future[Loaded | NotLoaded] = loop.create_future()
         self._answer: asyncio.Future[Answer] | None = None
+        self._pong: asyncio.Future[None] = loop.create_future()
+        self._verdict: Death | None = None  # why we killed it
+        self._oom_kills = OomKills()
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"send-{number}")
         self._listener = threading.Thread(target=self._listen, name=f"listen-{number}", daemon=True)
         self._listener.start()
@@ -67,57 +104,99 @@ class WorkerProcess:
         theirs.close()
         return cls(number, process, ours)
 
-    async def loaded(self) -> Traits:
+    async def loaded(self, *, within: float) -> Traits:
         """Wait until the model is loaded.
 
+        Args:
+            within: seconds after which the worker is given up.
+
         Raises:
-            NoWorkers: it cannot be.
-            WorkerCrashed: the process died.
+            NotReady: it cannot be loaded, or the process died, or it took too long.
         """
-        await first_of(self._loaded, self.dead)
+        await first_of(self._loaded, self.dead, timeout=within)
+        if self.dead.done():
+            death = self.dead.result()
+            raise NotReady(
+                Death(death.cause, f"it ended while it loaded the model: {death.reason}")
+            )
         if not self._loaded.done():
-            raise WorkerCrashed(f"it ended while it loaded the model: {self.dead.result()}")
+            death = Death(Cause.HUNG, f"the model was not loaded within {within:g} s")
+            self.kill(death)
+            raise NotReady(death)
         message = self._loaded.result()
         if isinstance(message, NotLoaded):
-            raise NoWorkers(message.reason)
+            cause = Cause.OUT_OF_MEMORY if message.out_of_memory else Cause.NOT_LOADED
+            raise NotReady(Death(cause, message.reason))
         return message.traits
 
-    async def run(self, task: Task) -> Result:
+    async def run(self, task: Task, *, within: float) -> Result:
         """Recognise one task.
+
+        Args:
+            task: what to do.
+            within: seconds after which the worker is taken to hang, and killed.
 
         Raises:
             InferenceFailed: the engine raised; the worker can take the next task.
             WorkerCrashed: the process died.
         """
         self._answer = answer = self._loop.create_future()
-        sent = self._loop.run_in_executor(self._sender, self._send, Job(task.samples, task.options))
-        await first_of(answer, self.dead)
+        self._send_soon(Job(task.samples, task.options))
+        await first_of(answer, self.dead, timeout=within)
+        if not (answer.done() or self.dead.done()):
+            reason = f"{task.seconds:.1f} s of audio took longer than {within:.0f} s"
+            self.kill(Death(Cause.HUNG, reason))
+            await self.dead
         self._answer = None
         if not answer.done():
-            raise WorkerCrashed(self.dead.result())
-        await sent
+            raise WorkerCrashed(self.dead.result().reason)
         message = answer.result()
         if isinstance(message, Failed):
-            raise InferenceFailed(message.reason)
+            if not message.out_of_memory:
+                raise InferenceFailed(message.reason)
+            self.kill(Death(Cause.OUT_OF_MEMORY, message.reason))  # what it holds is lost to us
+            await self.dead
+            raise WorkerCrashed(message.reason)
         return Result(message.transcript, message.seconds, self.number)
 
-    def kill(self) -> None:
-        """End the process at once; ``dead`` follows."""
+    async def watch(self, *, every: float, within: float) -> None:
+        """Ping the worker until it dies; kill it when an answer stays out.
+
+        Args:
+            every: seconds between pings.
+            within: seconds that an answer may take.
+        """
+        while True:
+            await first_of(self.dead, timeout=every)
+            if self.dead.done():
+                return
+            self._pong = self._loop.create_future()
+            self._send_soon(Ping())
+            await first_of(self._pong, self.dead, timeout=within)
+            if not (self._pong.done() or self.dead.done()):
+                self.kill(Death(Cause.HUNG, f"it gives no sign of life within {within:g} s"))
+
+    def kill(self, verdict: Death) -> None:
+        """End the process at once; ``dead`` follows, with this verdict."""
+        self._verdict = self._verdict or verdict
         with suppress(ValueError):  # it is gone already
             self._process.kill()
 
     async def close(self) -> None:
         """End the process, gently if it can be, and free what it held; twice is harmless."""
         if not self.dead.done():
-            self._sender.submit(self._send, None)
-            done, _ = await asyncio.wait({self.dead}, timeout=CLOSING_TIME)
-            if not done:
-                self.kill()
+            self._send_soon(None)
+            await first_of(self.dead, timeout=CLOSING_TIME)
+            if not self.dead.done():
+                self.kill(Death(Cause.ENDED, "it had to be killed at the end"))
             await self.dead
         self._sender.shutdown(wait=False)
         await self._loop.run_in_executor(None, self._listener.join)
 
-    def _send(self, message: Job | None) -> None:
+    def _send_soon(self, message: Job | Ping | None) -> None:
+        self._sender.submit(self._send, message)
+
+    def _send(self, message: Job | Ping | None) -> None:
         with suppress(OSError):  # it died; the listener notices
             self._pipe.send(message)
 
@@ -132,28 +211,31 @@ class WorkerProcess:
             if self._process.is_alive():
                 self._process.kill()
                 self._process.join()
-            cause = _cause(self._process.exitcode)
+            exit_code = self._process.exitcode
             self._process.close()
-            self._tell(self._die, cause)
+            self._tell(self._die, self._verdict or _death(exit_code, self._oom_kills))
 
     def _tell(self, callback: Callable[[Any], None], value: object) -> None:
         with suppress(RuntimeError):  # the loop is closed, nobody listens any more
             self._loop.call_soon_threadsafe(callback, value)
 
-    def _receive(self, message: Loaded | NotLoaded | Answer) -> None:
-        if isinstance(message, Loaded | NotLoaded):
+    def _receive(self, message: ToFront) -> None:
+        if isinstance(message, Ping):
+            if not self._pong.done():
+                self._pong.set_result(None)
+        elif isinstance(message, Loaded | NotLoaded):
             self._loaded.set_result(message)
         elif self._answer is not None and not self._answer.done():
             self._answer.set_result(message)
 
-    def _die(self, cause: str) -> None:
+    def _die(self, death: Death) -> None:
         if not self.dead.done():
-            self.dead.set_result(cause)
+            self.dead.set_result(death)
 
 
-async def first_of(one: asyncio.Future[Any], other: asyncio.Future[Any]) -> None:
-    """Wait for the first of two, and cancel neither."""
-    await asyncio.wait({one, other}, return_when=asyncio.FIRST_COMPLETED)
+async def first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
+    """Wait until one of them is done or the time is up, and cancel none."""
+    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 
 
 def start_context(spec: EngineSpec) -> ForkServerContext | SpawnContext:
@@ -165,9 +247,10 @@ def start_context(spec: EngineSpec) -> ForkServerContext | SpawnContext:
     return context
 
 
-def _cause(exit_code: int | None) -> str:
-    if exit_code is not None and exit_code < 0:
-        name = signal.Signals(-exit_code).name
-        hint = ", perhaps for want of memory" if -exit_code == getattr(signal, "SIGKILL", 9) else ""
-        return f"killed by {name}{hint}"
-    return f"ended with exit status {exit_code}"
+def _death(exit_code: int | None, oom_kills: OomKills) -> Death:
+    if exit_code is None or exit_code >= 0:
+        return Death(Cause.ENDED, f"ended with exit status {exit_code}")
+    name = signal.Signals(-exit_code).name
+    if name == "SIGKILL" and oom_kills.happened():
+        return Death(Cause.OUT_OF_MEMORY, "killed by the system for want of memory")
+    return Death(Cause.KILLED, f"killed by {name}")

@@ -6,9 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from capswriter.pool.errors import NoWorkers
+from capswriter.pool.memory import free_mb, number_in
 
 RESERVE_MB = 500
 """Megabytes left to the front and to everything else."""
@@ -31,15 +30,11 @@ class Capacity:
 
 def measure(cgroup: Path = CGROUP) -> Capacity:
     """Look at the machine, and at the container if there is one."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    free = psutil.virtual_memory().available
-    quota, _, period = _read(cgroup / "cpu.max").partition(" ")
-    if quota.isdigit() and period.strip().isdigit():
-        cores = min(cores or 1, max(1, int(quota) // int(period)))
-    limit, used = _read(cgroup / "memory.max"), _read(cgroup / "memory.current")
-    if limit.isdigit() and used.isdigit():
-        free = min(free, int(limit) - int(used))
-    return Capacity(cores or 1, max(0, free) // 1_000_000)
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return Capacity(min(cores, _quota(cgroup) or cores), free_mb())
 
 
 def choose_workers(capacity: Capacity, *, memory_mb: int) -> tuple[int, str]:
@@ -62,8 +57,11 @@ def choose_workers(capacity: Capacity, *, memory_mb: int) -> tuple[int, str]:
     return workers, f"{cores}, {free} free, {need} a worker: {workers} worker{plural}"
 
 
-def _read(path: Path) -> str:
+def _quota(cgroup: Path) -> int | None:
+    """Whole cores by the container's quota, at least one; None without a quota."""
     try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
+        quota, period = map(int, (cgroup / "cpu.max").read_text().split())
+    except (OSError, ValueError):  # no version 2, or "max": no quota
+        quota = number_in(cgroup / "cpu" / "cpu.cfs_quota_us") or 0
+        period = number_in(cgroup / "cpu" / "cpu.cfs_period_us") or 1
+    return max(1, quota // period) if quota > 0 else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from capswriter.audio import SAMPLE_RATE
 from capswriter.engines.base import Options, Traits
@@ -32,12 +33,17 @@ class Task:
         options: for the engine.
         priority: its class.
         client: whose it is; clients of one class take turns.
+        key: of partial tasks, whose text they are for; a newer one takes the place of one that
+            still waits.
+        patience: seconds that it may wait for a worker before it is of no use.
     """
 
     samples: Samples
     options: Options = Options()  # noqa: RUF009  # frozen
     priority: Priority = Priority.FILE
     client: str = ""
+    key: str = ""
+    patience: float = math.inf
 
     @property
     def seconds(self) -> float:
@@ -91,6 +97,11 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Ping:
+    """Front to worker, and back: are you there?"""
+
+
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """Worker to front: the model is loaded, jobs can come."""
 
@@ -103,6 +114,7 @@ class NotLoaded:
     """Worker to front: the model cannot be loaded; the worker ends."""
 
     reason: str
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +130,8 @@ class Failed:
     """Worker to front: the engine raised; the worker can take the next job."""
 
     reason: str
+    out_of_memory: bool = False
 
 
-Answer = Done | Failed
+Answer: TypeAlias = "Done | Failed"
+ToFront: TypeAlias = "Loaded | NotLoaded | Done | Failed | Ping"

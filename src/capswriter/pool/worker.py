@@ -4,66 +4,96 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
 import threading
 import time
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing import connection, parent_process
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from capswriter.errors import UserError
-from capswriter.pool.task import Answer, Done, EngineSpec, Failed, Job, Loaded, NotLoaded
+from capswriter.pool.task import Answer, Done, EngineSpec, Failed, Job, Loaded, NotLoaded, Ping
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from capswriter.engines import Engine
+    from capswriter.pool.task import ToFront
 
 logger = logging.getLogger(__name__)
+
+EXPENDABLE = 500
+"""Added to the score by which Linux chooses whom to kill for want of memory: us, not the front."""
 
 
 def main(pipe: Connection, spec: EngineSpec) -> None:
     """Serve one front over ``pipe`` until it closes, or the front dies.
 
-    Sends one ``Loaded`` or ``NotLoaded``, then one ``Answer`` for each ``Job``.
+    Sends one ``Loaded`` or ``NotLoaded``, then one ``Answer`` for each ``Job``, and each ``Ping``
+    back at once, whatever the engine is doing.
     """
     for kind in (signal.SIGINT, signal.SIGTERM):  # often sent to us too; the front lets us finish
         signal.signal(kind, signal.SIG_IGN)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(EXPENDABLE))
     threading.Thread(target=_die_with_parent, name="watch", daemon=True).start()
+    line = _Line(pipe)
     started = time.perf_counter()
+    engine = _loaded(spec, line)
+    if engine is None:
+        return
+    line.send(Loaded(engine.traits, time.perf_counter() - started))
+    while (job := line.jobs.get()) is not None:
+        line.send(_answer(engine, job))
+
+
+class _Line:
+    """The worker's end of the pipe: a thread reads it, so that pings never wait for the engine."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._pipe = pipe
+        self._sending = threading.Lock()
+        threading.Thread(target=self._read, name="read", daemon=True).start()
+
+    def send(self, message: ToFront) -> None:
+        with self._sending, suppress(OSError):  # the front is gone; so shall we be
+            self._pipe.send(message)
+
+    def _read(self) -> None:
+        with suppress(EOFError, OSError):
+            while (message := self._pipe.recv()) is not None:
+                if isinstance(message, Ping):
+                    self.send(message)
+                else:
+                    self.jobs.put(message)
+        self.jobs.put(None)
+
+
+def _loaded(spec: EngineSpec, line: _Line) -> Engine | None:
+    module, _, function = spec.loader.partition(":")
     try:
-        engine = _load(spec)
+        loader = getattr(import_module(module), function)
+        return cast("Engine", loader(spec.directory, threads=spec.threads, device=spec.device))
     except MemoryError:
-        pipe.send(NotLoaded("there is not enough memory to load it"))
-        return
+        line.send(NotLoaded("there is not enough memory to load the model", out_of_memory=True))
     except UserError as error:
-        pipe.send(NotLoaded(str(error)))
-        return
+        line.send(NotLoaded(str(error)))
     except Exception as error:
         logger.exception("the engine failed while it loaded")
-        pipe.send(NotLoaded(f"{type(error).__name__}: {error}"))
-        return
-    pipe.send(Loaded(engine.traits, time.perf_counter() - started))
-    while True:
-        try:
-            job: Job | None = pipe.recv()
-        except EOFError:
-            return
-        if job is None:
-            return
-        pipe.send(_answer(engine, job))
-
-
-def _load(spec: EngineSpec) -> Engine:
-    module, _, function = spec.loader.partition(":")
-    loader = getattr(import_module(module), function)
-    return cast("Engine", loader(spec.directory, threads=spec.threads, device=spec.device))
+        line.send(NotLoaded(f"{type(error).__name__}: {error}"))
+    return None
 
 
 def _answer(engine: Engine, job: Job) -> Answer:
     started = time.perf_counter()
     try:
         transcript = engine.transcribe(job.samples, job.options)
+    except MemoryError:
+        return Failed("there is not enough memory to recognise this", out_of_memory=True)
     except UserError as error:
         return Failed(str(error))
     except Exception as error:

@@ -35,7 +35,9 @@ def build_app(front: Front) -> Starlette:
 
     async def ready(_: Request) -> Response:
         is_ready = front.recogniser.ready and not front.draining
-        return JSONResponse({"ready": is_ready}, status_code=200 if is_ready else 503)
+        reason = "stopping" if front.draining else front.recogniser.trouble or "starting"
+        body = {"ready": True} if is_ready else {"ready": False, "reason": reason}
+        return JSONResponse(body, status_code=200 if is_ready else 503)
 
     async def socket(websocket: WebSocket) -> None:
         if front.is_full:

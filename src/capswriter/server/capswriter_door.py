@@ -11,7 +11,7 @@ import anyio
 from starlette.websockets import WebSocketDisconnect
 
 from capswriter.errors import UserError
-from capswriter.pool import Options, Priority
+from capswriter.pool import Options, Overloaded, Priority, RecogniserClosed
 from capswriter.protocols.capswriter import (
     SUBPROTOCOL,
     AudioFrame,
@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 TASKS_AT_ONCE = 32
 """Unfinished tasks that one connection may have."""
+
+RETRY_SOON = 2.0
+"""Seconds after which a client that has too many may try again."""
 
 LARGE_FRAME = 2**22
 """Characters of a frame that takes too long to parse for the event loop to do it."""
@@ -148,12 +151,14 @@ class _Connection:
             return
         task = self._tasks.get(frame.task_id)
         if task is None:
-            if reason := self._refusal():
-                told = Failure(frame.task_id, Code.OVERLOADED.value, reason, retryable=True)
+            try:
+                self._refuse_if_full()
+                task = CapsWriterTask(frame, self._front, self._outbox, client=self.client)
+            except UserError as error:
                 self._given_up |= set() if frame.is_final else {frame.task_id}
+                told = failure(frame.task_id, error)
                 self._fail(told, frame.dialect, is_file=frame.source == "file")
                 return
-            task = CapsWriterTask(frame, self._front, self._outbox, client=self.client)
             self._tasks[task.id] = task
             self._group.start_soon(self._run, task)
         elif task.is_complete:
@@ -165,13 +170,12 @@ class _Connection:
         except UserError as error:
             self._give_up(task, error, was_final=frame.is_final)
 
-    def _refusal(self) -> str:
-        """Say why no new task is taken, if so."""
+    def _refuse_if_full(self) -> None:
         if self._front.draining:
-            return "the server is stopping"
+            raise RecogniserClosed("the server is stopping")
         if len(self._tasks) >= TASKS_AT_ONCE:
-            return f"this connection has {TASKS_AT_ONCE} unfinished tasks"
-        return ""
+            message = f"this connection has {TASKS_AT_ONCE} unfinished tasks"
+            raise Overloaded(message, retry_after=RETRY_SOON)
 
     async def _run(self, task: CapsWriterTask) -> None:
         with self._front.utterance():

@@ -6,7 +6,14 @@ import logging
 
 from capswriter.audio.decode import DecodeFailed
 from capswriter.errors import UserError
-from capswriter.pool import InferenceFailed, RecogniserClosed, RecogniserError, WorkerCrashed
+from capswriter.pool import (
+    DeadlineExceeded,
+    InferenceFailed,
+    Overloaded,
+    RecogniserClosed,
+    RecogniserError,
+    WorkerCrashed,
+)
 from capswriter.protocols.capswriter import Code, Failure
 from capswriter.sessions import AudioTooLong, BadAudio
 
@@ -18,6 +25,8 @@ CODES: dict[type[UserError], Code] = {
     DecodeFailed: Code.DECODE_FAILED,
     InferenceFailed: Code.INFERENCE_FAILED,
     WorkerCrashed: Code.INFERENCE_FAILED,
+    DeadlineExceeded: Code.INFERENCE_TIMEOUT,
+    Overloaded: Code.OVERLOADED,
     RecogniserClosed: Code.OVERLOADED,
 }
 
@@ -27,7 +36,10 @@ def failure(task_id: str, error: Exception) -> Failure:
     if isinstance(error, UserError):
         code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), Code.INTERNAL)
         retryable = isinstance(error, RecogniserError) and error.retryable
-        return Failure(task_id, code.value, str(error), retryable=retryable)
+        retry_after = error.retry_after if isinstance(error, Overloaded) else None
+        return Failure(
+            task_id, code.value, str(error), retryable=retryable, retry_after=retry_after
+        )
     logger.error("task %s failed; please report it", task_id, exc_info=error)
     message = "the server has a fault; its log says more"
     return Failure(task_id, Code.INTERNAL.value, message, retryable=True)

@@ -48,6 +48,7 @@ def serve(
     spec: EngineSpec,
     *,
     workers: int,
+    worker_mb: int = 0,
     model: str,
     announce: Callable[[str], None],
     until_stdin_closes: bool = False,
@@ -58,6 +59,7 @@ def serve(
         config: the settings in force.
         spec: what each worker loads.
         workers: how many.
+        worker_mb: megabytes that one takes; 0 where that is not known.
         model: what to call the model.
         announce: gets the one line that tells that the server is ready.
         until_stdin_closes: end with the process at the other end of standard input, too.
@@ -74,6 +76,7 @@ def serve(
                 spec,
                 listener,
                 workers=workers,
+                worker_mb=worker_mb,
                 model=model,
                 announce=announce,
                 until_stdin_closes=until_stdin_closes,
@@ -89,6 +92,7 @@ async def _serve(
     listener: socket.socket,
     *,
     workers: int,
+    worker_mb: int,
     model: str,
     announce: Callable[[str], None],
     until_stdin_closes: bool,
@@ -97,7 +101,9 @@ async def _serve(
     if until_stdin_closes:
         threading.Thread(target=_watch_stdin, args=(stop,), name="stdin", daemon=True).start()
     ears = Ears()
-    recogniser = Recogniser(spec, workers=workers, max_concurrent=config.max_concurrent)
+    recogniser = Recogniser(
+        spec, workers=workers, max_concurrent=config.max_concurrent, worker_mb=worker_mb
+    )
     front = Front(config, recogniser, ears, model=model)
     web = _WebServer(_web_config(front))
     serving = asyncio.create_task(web.serve(sockets=[listener]))

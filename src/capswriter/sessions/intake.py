@@ -20,6 +20,10 @@ PIECE = 10 * SAMPLE_RATE
 """Samples taken at a time: what one visit to a thread deals with, about 20 ms of work."""
 
 
+COMPRESSED = 16_000
+"""Bytes in a second of compressed audio, at a guess: 128 kbit/s."""
+
+
 class BadAudio(UserError):
     """Samples that are no sound."""
 
@@ -62,6 +66,12 @@ class Intake:
     def blocks_its_thread(self) -> bool:
         """Whether ``take`` may wait for bytes that are still to come."""
         return self.audio_format is AudioFormat.CONTAINER
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of audio received; of a container, at a guess."""
+        rate = COMPRESSED if self.blocks_its_thread else self.audio_format.width * SAMPLE_RATE
+        return self.received / rate
 
     def write(self, data: bytes) -> None:
         """Take bytes; they need not end between two samples.

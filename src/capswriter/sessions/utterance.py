@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,12 @@ from capswriter.sessions.merge import Merger
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from capswriter.audio import Samples
     from capswriter.audio.segment import FrameDetector
     from capswriter.transcript import Token
+
+WAITING = 1
+"""Segments of an utterance that wait for a worker; one more is cut and held ready."""
 
 LARGE = 2**20
 """Bytes that take too long to store for the event loop to do it."""
@@ -86,6 +91,10 @@ class Utterance:
         priority: class of its tasks.
         client: whose it is.
         longest: seconds of audio that are accepted.
+
+    Raises:
+        Overloaded: too much waits already.
+        RecogniserClosed: the server is stopping.
     """
 
     def __init__(
@@ -100,6 +109,7 @@ class Utterance:
         client: str = "",
         longest: float = LONGEST,
     ) -> None:
+        self._account = recogniser.admit(client=client, priority=priority)
         self._recogniser = recogniser
         self._ears = ears
         self._intake = Intake(audio_format, longest=longest)
@@ -108,7 +118,9 @@ class Utterance:
         self._priority = priority
         self._client = client
         self._arrived = asyncio.Event()
+        self._covered = 0.0
         self._results: set[asyncio.Task[Result]] = set()  # that are still to come
+        self._waiting = asyncio.Semaphore(WAITING)
 
     @property
     def samples(self) -> int:
@@ -131,6 +143,7 @@ class Utterance:
             await asyncio.to_thread(self._intake.write, data)
         else:
             self._intake.write(data)
+        self._account.owe(self._intake.seconds - self._covered)
         self._arrived.set()
 
     def end(self) -> None:
@@ -145,11 +158,10 @@ class Utterance:
             BadAudio, DecodeFailed, AudioTooLong: the bytes are no audio that can be used.
             RecogniserError: a segment could not be recognised.
         """
-        # Enough segments for every worker, and one each to follow; the rest waits as bytes.
-        heard: asyncio.Queue[_Heard | None] = asyncio.Queue(2 * self._recogniser.workers)
+        heard: asyncio.Queue[_Heard | None] = asyncio.Queue()
         listening = asyncio.create_task(self._listen(heard))
         merger = Merger()
-        covered, language, submitted = 0.0, "", 0.0
+        language, submitted = "", 0.0
         try:
             while (current := await heard.get()) is not None:
                 segment = current.segment
@@ -158,29 +170,32 @@ class Utterance:
                     transcript = (await current.result).transcript
                     tokens = merger.add(segment, transcript)
                     language, submitted = transcript.language, current.submitted
-                covered = segment.end / SAMPLE_RATE
-                yield Update(tokens, covered, language, submitted)
+                self._covered = segment.end / SAMPLE_RATE
+                self._account.owe(self._intake.seconds - self._covered)
+                yield Update(tokens, self._covered, language, submitted)
             await listening
-            yield Update(merger.finish(), covered, language, submitted, is_last=True)
+            yield Update(merger.finish(), self._covered, language, submitted, is_last=True)
         finally:
             listening.cancel()
             listening.add_done_callback(_ignore_outcome)
             for result in self._results:
                 result.cancel()
-            self._intake.close()
+            self.close()
+
+    def close(self) -> None:
+        """Free what is stored, where ``updates`` was never iterated; closing twice is harmless."""
+        self._account.close()
+        self._intake.close()
 
     async def _listen(self, heard: asyncio.Queue[_Heard | None]) -> None:
         """Cut what arrives into segments, and hand each to the recogniser as soon as it is cut."""
         own = ThreadPoolExecutor(1, "decode") if self._intake.blocks_its_thread else None
         try:
             await self._cut_all(heard, own or self._ears.executor)
-        except Exception:
-            await heard.put(None)
-            raise  # to whoever awaits this task
         finally:
+            heard.put_nowait(None)  # whoever awaits this task learns how it ended
             if own is not None:
                 own.shutdown(wait=False)
-        await heard.put(None)
 
     async def _cut_all(
         self, heard: asyncio.Queue[_Heard | None], executor: ThreadPoolExecutor
@@ -196,7 +211,7 @@ class Utterance:
             while more:
                 segments, more, last = await loop.run_in_executor(executor, self._cut, segmenter)
                 for segment in segments:
-                    await heard.put(self._submit(segment))
+                    heard.put_nowait(await self._submit(segment))
                 if last:
                     return
 
@@ -212,15 +227,22 @@ class Utterance:
             segments += segmenter.finish()
         return segments, bool(len(samples)), last
 
-    def _submit(self, segment: Segment) -> _Heard:
+    async def _submit(self, segment: Segment) -> _Heard:
+        """Queue a segment, once the one before it has found a worker; the rest waits as bytes."""
         if segment.samples is None:
             return _Heard(segment, time.time())
-        task = Task(segment.samples, self._options, self._priority, self._client)
-        result = asyncio.create_task(self._recogniser.recognise(task))
+        await self._waiting.acquire()
+        result = asyncio.create_task(self._recognise(segment.samples))
         self._results.add(result)
         result.add_done_callback(self._results.discard)
         result.add_done_callback(_ignore_outcome)
         return _Heard(segment, time.time(), result)
+
+    async def _recognise(self, samples: Samples) -> Result:
+        task = Task(samples, self._options, self._priority, self._client)
+        with ExitStack() as waits:
+            waits.callback(self._waiting.release)
+            return await self._recogniser.recognise(task, on_start=waits.close)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

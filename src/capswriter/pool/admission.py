@@ -1,0 +1,143 @@
+"""How much audio may wait: by class, in all and for each client; what is beyond is refused."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from capswriter.pool.errors import Overloaded
+from capswriter.pool.task import Priority
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from capswriter.pool.queue import FairQueue
+
+HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds of audio that may wait before new utterances are refused.
+
+    Files wait on the disk and bother nobody but each other, so theirs are hours. Dictations wait
+    for nothing but each other, and their speakers are watching.
+
+    Args:
+        interactive: segments of dictations that wait for a worker.
+        files: of all files that have arrived and are not recognised.
+        client_share: how much of either one client may take up, of 1.
+    """
+
+    interactive: float = 120.0
+    files: float = 24 * HOUR
+    client_share: float = 0.5
+
+
+class Pace:
+    """How fast the engine is, learnt from what it does."""
+
+    def __init__(self) -> None:
+        self.per_worker = 1.0
+        """Seconds of audio that a worker does in a second; 1 until the first is done."""
+        self._known = False
+
+    def learn(self, audio: float, seconds: float) -> None:
+        """Note that ``audio`` seconds of sound took ``seconds``."""
+        measured = audio / max(seconds, 1e-3)
+        self.per_worker = 0.9 * self.per_worker + 0.1 * measured if self._known else measured
+        self._known = True
+
+
+class Account:
+    """What one utterance still has to have recognised; a context manager."""
+
+    def __init__(self, admission: Admission, client: str, priority: Priority) -> None:
+        self.client = client
+        self.priority = priority
+        self.owed = 0.0
+        self._admission = admission
+
+    def owe(self, seconds: float) -> None:
+        """Set the seconds of audio that have arrived and are not recognised."""
+        seconds = max(0.0, seconds)
+        self._admission.change(self, seconds - self.owed)
+        self.owed = seconds
+
+    def close(self) -> None:
+        """Owe nothing any more; closing twice is harmless."""
+        self.owe(0.0)
+
+    def __enter__(self) -> Account:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Admission:
+    """Refuses new utterances while too much waits; what has been admitted is done.
+
+    Args:
+        limits: how much may wait.
+        queue: whose interactive segments count.
+        pace: for telling when there will be room.
+        workers: how many work on it.
+    """
+
+    def __init__(self, limits: Limits, queue: FairQueue, pace: Pace, *, workers: int) -> None:
+        self.rejected = 0
+        self.backlog = 0.0
+        """Seconds of files that have arrived and are not recognised."""
+        self._limits = limits
+        self._queue = queue
+        self._pace = pace
+        self._workers = workers
+        self._by_client: defaultdict[str, float] = defaultdict(float)
+
+    def admit(self, *, client: str, priority: Priority) -> Account:
+        """Open an account for a new utterance.
+
+        Raises:
+            Overloaded: too much waits already.
+        """
+        limits, share = self._limits, self._limits.client_share
+        if priority is Priority.FILE:
+            self._refuse_beyond(limits.files, self.backlog, "the server")
+            self._refuse_beyond(limits.files * share, self._by_client[client], "this client")
+        else:
+            waiting = self._queue.seconds(Priority.INTERACTIVE)
+            own = self._queue.seconds(Priority.INTERACTIVE, client)
+            self._refuse_beyond(limits.interactive, waiting, "the server")
+            self._refuse_beyond(limits.interactive * share, own, "this client")
+        return Account(self, client, priority)
+
+    def change(self, account: Account, seconds: float) -> None:
+        """Note that an account owes more, or less."""
+        if account.priority is not Priority.FILE:
+            return
+        self.backlog = max(0.0, self.backlog + seconds)
+        left = self._by_client[account.client] + seconds
+        if left > 0:
+            self._by_client[account.client] = left
+        else:
+            del self._by_client[account.client]
+
+    def _refuse_beyond(self, limit: float, waiting: float, whose: str) -> None:
+        if waiting < limit:
+            return
+        self.rejected += 1
+        # Room for a tenth of the queue, so that not all come back at the same moment.
+        excess = waiting - 0.9 * limit
+        retry_after = max(1.0, excess / (self._pace.per_worker * self._workers))
+        raise Overloaded(
+            f"{whose} has {waiting:.0f} s of audio waiting already; "
+            f"try again in {retry_after:.0f} s",
+            retry_after=round(retry_after, 1),
+        )
