@@ -11,6 +11,7 @@ from av.error import FFmpegError
 
 from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.audio.resample import Resampler
+from capswriter.audio.riff import promised_seconds
 from capswriter.errors import UserError
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class AudioFile:
     def __init__(self, source: Path | BinaryIO, *, name: str | None = None) -> None:
         self.name = name or (source.name if isinstance(source, Path) else "the audio")
         self._container = self._open(source)
+        self._promised = _wav_promise(self._container, source)
         if not self._container.streams.audio:
             self._container.close()
             raise DecodeFailed(f"{self.name}: there is no audio in it")
@@ -78,6 +80,8 @@ class AudioFile:
     @property
     def duration(self) -> float | None:
         """Seconds by the file's own header, or None where it says nothing."""
+        if self._promised is not None:
+            return self._promised
         if self._stream.duration is not None and self._stream.time_base is not None:
             return float(self._stream.duration * self._stream.time_base)
         if self._container.duration is not None:
@@ -172,6 +176,12 @@ class AudioFile:
             return otherwise
         start = (self._container.start_time or 0) / av.time_base
         return float(frame.pts * frame.time_base) - start
+
+
+def _wav_promise(container: InputContainer, source: Path | BinaryIO) -> float | None:
+    if container.format.name == "wav" and isinstance(source, Path):
+        return promised_seconds(source)
+    return None
 
 
 def _gathered(pieces: Iterator[Samples]) -> Iterator[Samples]:
