@@ -126,6 +126,17 @@ class Recogniser:
         return len(self._slots)
 
     @property
+    def max_concurrent(self) -> int:
+        """How many may work at once."""
+        return self._max_concurrent
+
+    @property
+    def load(self) -> str:
+        """How busy it is, for a line of the log: ``active=2/2 queued=3``."""
+        active = sum(slot.state is State.BUSY for slot in self._slots)
+        return f"active={active}/{self._max_concurrent} queued={self._queue.qsize()}"
+
+    @property
     def ready(self) -> bool:
         """Whether a worker can take a task, now or when it has finished the one it has."""
         return any(slot.state in {State.IDLE, State.BUSY} for slot in self._slots)
@@ -383,10 +394,8 @@ class Recogniser:
         wait = (ticket.started_at or ticket.queued_at) - ticket.queued_at
         self._latencies.note(task.priority, wait=wait, total=total)
         logger.debug(
-            "active=%d/%d queued=%d wait=%.2fs audio=%.1fs rtf=%.3f",
-            sum(slot.state is State.BUSY for slot in self._slots),
-            self._max_concurrent,
-            self._queue.qsize(),
+            "%s wait=%.2fs audio=%.1fs rtf=%.3f",
+            self.load,
             wait,
             task.seconds,
             result.seconds / max(task.seconds, 1e-3),

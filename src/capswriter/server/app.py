@@ -10,6 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 
 import capswriter
 from capswriter.server.capswriter_door import capswriter_door
+from capswriter.server.observing import observing_routes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -52,6 +53,7 @@ def build_app(front: Front) -> Starlette:
         routes=[
             Route("/", about),
             Route("/ready", ready),
+            *observing_routes(front),
             WebSocketRoute("/{path:path}", socket),
         ]
     )

@@ -6,6 +6,8 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from capswriter.server.lag import LoopLag
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -31,6 +33,7 @@ class Front:
         self.recogniser = recogniser
         self.ears = ears
         self.model = model
+        self.lag = LoopLag()
         self.connections = 0
         self.draining = False
         self._utterances = 0

@@ -108,6 +108,7 @@ async def _serve(
     web = _WebServer(_web_config(front))
     serving = asyncio.create_task(web.serve(sockets=[listener]))
     starting = asyncio.create_task(recogniser.start())
+    measuring = asyncio.create_task(front.lag.measure())
     with stop.signals():
         try:
             await _first(starting, stop.first)
@@ -124,6 +125,7 @@ async def _serve(
                 draining.cancel()
         finally:
             starting.cancel()
+            measuring.cancel()
             web.should_exit = True
             await serving
             await recogniser.close()
