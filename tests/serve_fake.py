@@ -1,4 +1,7 @@
-"""The real server with an engine of the tests: LOADER DIRECTORY [KEY=VALUE …] --port PORT."""
+"""The real server with an engine of the tests: LOADER DIRECTORY [KEY=VALUE …] --port PORT.
+
+Keys are the server's settings, and ``patience_…`` for each field of ``Patience``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import logging
 import sys
 from pathlib import Path
 
-from capswriter.pool import EngineSpec
+from capswriter.pool import EngineSpec, Patience
 from capswriter.server.run import serve
 from capswriter.settings import ServerConfig, load
 
@@ -15,12 +18,21 @@ def main() -> None:
     loader, directory, *rest = sys.argv[1:]
     flags = dict(each.split("=", 1) for each in rest if "=" in each)
     workers = int(flags.pop("workers", 2))
+    names = [name for name in flags if name.startswith("patience_")]
+    patience = Patience(
+        **{name.removeprefix("patience_"): float(flags.pop(name)) for name in names}
+    )
     config = load(ServerConfig, {**flags, "port": rest[rest.index("--port") + 1]}).value
     logging.basicConfig(level="INFO")
     logging.getLogger("uvicorn").setLevel("WARNING")
     spec = EngineSpec(Path(directory), loader=loader, modules=(loader.partition(":")[0],))
     serve(
-        config, spec, workers=workers, model="fake", announce=lambda line: print(line, flush=True)
+        config,
+        spec,
+        workers=workers,
+        model="fake",
+        announce=lambda line: print(line, flush=True),
+        patience=patience,
     )
 
 

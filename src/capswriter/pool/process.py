@@ -100,8 +100,16 @@ class WorkerProcess:
         process = context.Process(
             target=main, args=(theirs, spec), name=f"worker-{number}", daemon=True
         )
-        await asyncio.get_running_loop().run_in_executor(None, process.start)
-        theirs.close()
+        starting = asyncio.get_running_loop().run_in_executor(None, process.start)
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait([starting])
+            if starting.exception() is None:
+                process.kill()  # nobody would, and a daemon that never ends holds us up at our end
+            raise
+        finally:
+            theirs.close()
         return cls(number, process, ours)
 
     async def loaded(self, *, within: float) -> Traits:
@@ -114,15 +122,15 @@ class WorkerProcess:
             NotReady: it cannot be loaded, or the process died, or it took too long.
         """
         await first_of(self._loaded, self.dead, timeout=within)
-        if self.dead.done():
+        if not self._loaded.done():  # where it is, its word counts for more than its end after it
+            if not self.dead.done():
+                death = Death(Cause.HUNG, f"the model was not loaded within {within:g} s")
+                self.kill(death)
+                raise NotReady(death)
             death = self.dead.result()
             raise NotReady(
                 Death(death.cause, f"it ended while it loaded the model: {death.reason}")
             )
-        if not self._loaded.done():
-            death = Death(Cause.HUNG, f"the model was not loaded within {within:g} s")
-            self.kill(death)
-            raise NotReady(death)
         message = self._loaded.result()
         if isinstance(message, NotLoaded):
             cause = Cause.OUT_OF_MEMORY if message.out_of_memory else Cause.NOT_LOADED

@@ -61,6 +61,9 @@ class FairQueue(asyncio.Queue[Ticket]):
 
     def put_back(self, ticket: Ticket) -> None:
         """Return a ticket that was pulled and not done."""
+        if ticket.task.key in self._keys:
+            ticket.fail(DeadlineExceeded("a newer one took its place"))
+            return
         ticket.returned = True
         self.put_nowait(ticket)
 

@@ -148,7 +148,11 @@ class Recogniser:
         return "" if self.ready or not reasons else reasons[-1]
 
     async def traits(self) -> Traits:
-        """Tell what the engine is and takes, once the first worker has loaded it."""
+        """Tell what the engine is and takes, once the first worker has loaded it.
+
+        Raises:
+            RecogniserClosed: the server is stopping.
+        """
         return await asyncio.shield(self._traits)
 
     async def __aenter__(self) -> Recogniser:
@@ -254,9 +258,12 @@ class Recogniser:
         for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
             if isinstance(outcome, Exception):
                 raise outcome
-        self._traits.cancel()
+        closed = RecogniserClosed("the server is stopping")
+        if not self._traits.done():
+            self._traits.set_exception(closed)
+            self._traits.exception()  # it need not be reported where nobody waits
         while not self._queue.empty():
-            self._queue.get_nowait().fail(RecogniserClosed("the server is stopping"))
+            self._queue.get_nowait().fail(closed)
 
     async def _keep(self, slot: _Slot) -> None:
         """Keep one worker alive: start it, feed it, replace it when it dies."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import queue
 import signal
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -28,6 +30,9 @@ logger = logging.getLogger(__name__)
 EXPENDABLE = 500
 """Added to the score by which Linux chooses whom to kill for want of memory: us, not the front."""
 
+PR_SET_PDEATHSIG = 1
+"""See prctl(2)."""
+
 
 def main(pipe: Connection, spec: EngineSpec) -> None:
     """Serve one front over ``pipe`` until it closes, or the front dies.
@@ -39,6 +44,7 @@ def main(pipe: Connection, spec: EngineSpec) -> None:
         signal.signal(kind, signal.SIG_IGN)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(str(EXPENDABLE))
+    _die_with_forkserver()
     threading.Thread(target=_die_with_parent, name="watch", daemon=True).start()
     line = _Line(pipe)
     started = time.perf_counter()
@@ -100,6 +106,15 @@ def _answer(engine: Engine, job: Job) -> Answer:
         logger.exception("the engine failed")
         return Failed(f"the engine failed: {type(error).__name__}: {error}")
     return Done(transcript, time.perf_counter() - started)
+
+
+def _die_with_forkserver() -> None:
+    """Have Linux kill us when the process that forked us ends, as it does with the front.
+
+    It reaches a worker that is stopped, or whose engine lets no other thread run.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _die_with_parent() -> None:

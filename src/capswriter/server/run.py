@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from capswriter.errors import UserError
-from capswriter.pool import EngineSpec, Recogniser
+from capswriter.pool import EngineSpec, Patience, Recogniser
 from capswriter.server.app import build_app
 from capswriter.server.front import Front
 from capswriter.sessions import Ears
@@ -52,6 +52,7 @@ def serve(
     model: str,
     announce: Callable[[str], None],
     until_stdin_closes: bool = False,
+    patience: Patience | None = None,
 ) -> None:
     """Serve until a signal comes.
 
@@ -63,6 +64,7 @@ def serve(
         model: what to call the model.
         announce: gets the one line that tells that the server is ready.
         until_stdin_closes: end with the process at the other end of standard input, too.
+        patience: when a worker is taken to hang.
 
     Raises:
         ServerFailed: the address cannot be had.
@@ -80,6 +82,7 @@ def serve(
                 model=model,
                 announce=announce,
                 until_stdin_closes=until_stdin_closes,
+                patience=patience,
             )
         )
     finally:
@@ -96,13 +99,18 @@ async def _serve(
     model: str,
     announce: Callable[[str], None],
     until_stdin_closes: bool,
+    patience: Patience | None,
 ) -> None:
     stop = _Stop()
     if until_stdin_closes:
         threading.Thread(target=_watch_stdin, args=(stop,), name="stdin", daemon=True).start()
     ears = Ears()
     recogniser = Recogniser(
-        spec, workers=workers, max_concurrent=config.max_concurrent, worker_mb=worker_mb
+        spec,
+        workers=workers,
+        max_concurrent=config.max_concurrent,
+        worker_mb=worker_mb,
+        patience=patience,
     )
     front = Front(config, recogniser, ears, model=model)
     web = _WebServer(_web_config(front))
