@@ -39,6 +39,10 @@ server = ServerConfig(
     ws_timeout=300.0,
     # The least that is logged: "debug", "info", "warning" or "error".
     log_level="info",
+    # A file for the log besides the terminal, or None; it rotates at 10 MB, and five are kept.
+    log_file=None,
+    # Lines of the log: "text", or "json" for an object each.
+    log_format="text",
 )
 
 # The client: python start_client.py speech.mp3

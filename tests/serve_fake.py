@@ -5,10 +5,10 @@ Keys are the server's settings, and ``patience_…`` for each field of ``Patienc
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
+from capswriter.logs import logging_to
 from capswriter.pool import EngineSpec, Patience
 from capswriter.server.run import serve
 from capswriter.settings import ServerConfig, load
@@ -23,17 +23,16 @@ def main() -> None:
         **{name.removeprefix("patience_"): float(flags.pop(name)) for name in names}
     )
     config = load(ServerConfig, {**flags, "port": rest[rest.index("--port") + 1]}).value
-    logging.basicConfig(level="INFO")
-    logging.getLogger("uvicorn").setLevel("WARNING")
     spec = EngineSpec(Path(directory), loader=loader, modules=(loader.partition(":")[0],))
-    serve(
-        config,
-        spec,
-        workers=workers,
-        model="fake",
-        announce=lambda line: print(line, flush=True),
-        patience=patience,
-    )
+    with logging_to(level=config.log_level, file=config.log_file, style=config.log_format):
+        serve(
+            config,
+            spec,
+            workers=workers,
+            model="fake",
+            announce=lambda line: print(line, flush=True),
+            patience=patience,
+        )
 
 
 if __name__ == "__main__":

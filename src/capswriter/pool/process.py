@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from capswriter.pool.errors import InferenceFailed, WorkerCrashed
 from capswriter.pool.memory import OomKills
+from capswriter.pool.report import Said
 from capswriter.pool.task import EngineSpec, Failed, Job, Loaded, NotLoaded, Ping, Result, Task
 from capswriter.pool.worker import main
 
@@ -231,6 +232,8 @@ class WorkerProcess:
         if isinstance(message, Ping):
             if not self._pong.done():
                 self._pong.set_result(None)
+        elif isinstance(message, Said):
+            message.log(worker=self.number)
         elif isinstance(message, Loaded | NotLoaded):
             self._loaded.set_result(message)
         elif self._answer is not None and not self._answer.done():

@@ -13,6 +13,7 @@ from capswriter.engines.base import Options, Traits
 
 if TYPE_CHECKING:
     from capswriter.audio import Samples
+    from capswriter.pool.report import Said
     from capswriter.transcript import Transcript
 
 
@@ -134,4 +135,4 @@ class Failed:
 
 
 Answer: TypeAlias = "Done | Failed"
-ToFront: TypeAlias = "Loaded | NotLoaded | Done | Failed | Ping"
+ToFront: TypeAlias = "Loaded | NotLoaded | Done | Failed | Ping | Said"

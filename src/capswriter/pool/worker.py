@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from capswriter.errors import UserError
+from capswriter.pool.report import Report
 from capswriter.pool.task import Answer, Done, EngineSpec, Failed, Job, Loaded, NotLoaded, Ping
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def main(pipe: Connection, spec: EngineSpec) -> None:
     _die_with_forkserver()
     threading.Thread(target=_die_with_parent, name="watch", daemon=True).start()
     line = _Line(pipe)
+    Report(line.send).install()
     started = time.perf_counter()
     engine = _loaded(spec, line)
     if engine is None:

@@ -11,6 +11,7 @@ import anyio
 from starlette.websockets import WebSocketDisconnect
 
 from capswriter.errors import UserError
+from capswriter.logs import of_task
 from capswriter.pool import Options, Overloaded, Priority, RecogniserClosed
 from capswriter.protocols.capswriter import (
     SUBPROTOCOL,
@@ -24,6 +25,7 @@ from capswriter.protocols.capswriter import (
 from capswriter.server.capswriter_task import CapsWriterTask
 from capswriter.server.failures import failure
 from capswriter.server.outbox import Outbox
+from capswriter.server.task_log import logged
 from capswriter.sessions import Utterance
 
 if TYPE_CHECKING:
@@ -142,7 +144,8 @@ class _Connection:
             told = Failure(error.task_id, error.code.value, str(error))
             self._fail(told, error.dialect, is_file=error.source == "file")
             return
-        await self._take_frame(frame)
+        with of_task(frame.task_id):
+            await self._take_frame(frame)
 
     async def _take_frame(self, frame: AudioFrame) -> None:
         if frame.task_id in self._given_up:
@@ -236,8 +239,9 @@ class _Connection:
         await utterance.write(audio)
         utterance.end()
         tokens: list[str] = []
-        async with aclosing(utterance.updates()) as updates:
-            async for update in updates:
-                tokens += [token.text for token in update.tokens]
+        with logged("v0", utterance, self._front.recogniser):
+            async with aclosing(utterance.updates()) as updates:
+                async for update in updates:
+                    tokens += [token.text for token in update.tokens]
         text = "".join(tokens)
         return lambda: text

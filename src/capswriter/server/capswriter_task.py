@@ -12,6 +12,7 @@ import anyio
 from capswriter.audio.segment import SegmentPolicy
 from capswriter.pool import Options, Priority
 from capswriter.protocols.capswriter import AudioFrame, Encoding, Result
+from capswriter.server.task_log import logged
 from capswriter.sessions import AudioFormat, BadAudio, Update, Utterance
 from capswriter.text.pieces import display_pieces
 
@@ -61,6 +62,7 @@ class CapsWriterTask:
         self.is_complete = False  # all its audio has come
         self._running = anyio.CancelScope()
         self._outbox = outbox
+        self._recogniser = front.recogniser
         self._utterance = Utterance(
             front.recogniser,
             front.ears,
@@ -102,13 +104,10 @@ class CapsWriterTask:
         Raises:
             UserError: the task has failed.
         """
-        begun = time.monotonic()
-        with self._running:
+        with self._running, logged(self.source, self._utterance, self._recogniser):
             async with aclosing(self._utterance.updates()) as updates:
                 async for update in updates:
                     self._tell(update)
-            seconds = time.monotonic() - begun
-            logger.info("task %s: %.1f s of audio in %.2f s", self.id, update.covered, seconds)
 
     def stop(self) -> None:
         """End ``run`` without a result; stopping twice is harmless."""

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from capswriter.logs import of_connection
 from capswriter.server.lag import LoopLag
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Front:
         self.model = model
         self.lag = LoopLag()
         self.connections = 0
+        self._accepted = 0
         self.draining = False
         self._utterances = 0
         self._quiet = asyncio.Event()
@@ -47,10 +49,12 @@ class Front:
 
     @contextmanager
     def connection(self) -> Iterator[None]:
-        """Count a connection while it lasts."""
+        """Count a connection while it lasts, and name it in the log."""
         self.connections += 1
+        self._accepted += 1
         try:
-            yield
+            with of_connection(f"c{self._accepted}"):
+                yield
         finally:
             self.connections -= 1
 

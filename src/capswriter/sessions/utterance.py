@@ -53,6 +53,34 @@ class Update:
     is_last: bool = False
 
 
+@dataclass(slots=True)
+class Work:
+    """What recognising an utterance has cost so far.
+
+    Args:
+        wait: seconds that the segment waited that waited longest for a worker.
+        audio: seconds of segments that were recognised; silence is not.
+        seconds: that engines worked on them.
+    """
+
+    wait: float = 0.0
+    audio: float = 0.0
+    seconds: float = 0.0
+
+    def note_wait(self, since: float) -> None:
+        """Note that a segment's wait, from the monotonic time ``since``, is over."""
+        self.wait = max(self.wait, time.monotonic() - since)
+
+    def note(self, task: Task, result: Result) -> None:
+        """Note a result."""
+        self.audio += task.seconds
+        self.seconds += result.seconds
+
+    def __str__(self) -> str:
+        rtf = self.seconds / self.audio if self.audio else 0.0
+        return f"wait={self.wait:.2f}s audio={self.audio:.1f}s rtf={rtf:.3f}"
+
+
 class Ears:
     """The threads in which utterances decode, detect voices and cut.
 
@@ -110,6 +138,7 @@ class Utterance:
         longest: float = LONGEST,
     ) -> None:
         self._account = recogniser.admit(client=client, priority=priority)
+        self.work = Work()
         self._recogniser = recogniser
         self._ears = ears
         self._intake = Intake(audio_format, longest=longest)
@@ -242,7 +271,10 @@ class Utterance:
         task = Task(samples, self._options, self._priority, self._client)
         with ExitStack() as waits:
             waits.callback(self._waiting.release)
-            return await self._recogniser.recognise(task, on_start=waits.close)
+            waits.callback(self.work.note_wait, time.monotonic())
+            result = await self._recogniser.recognise(task, on_start=waits.close)
+        self.work.note(task, result)
+        return result
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -64,6 +64,12 @@ class ServerConfig(Config):
         "is closed; 0: never.",
     )
     log_level: values.LogLevel = Field(default="info", description="The least that is logged.")
+    log_file: values.File = Field(
+        default=None, description="A file for the log besides; it rotates at 10 MB."
+    )
+    log_format: values.LogFormat = Field(
+        default="text", description="Lines of the log: text, or a JSON object each."
+    )
 
 
 class ClientConfig(Config):

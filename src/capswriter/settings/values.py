@@ -48,6 +48,10 @@ def _model(name: str) -> str:
     return str(_home(Path(name))) if name.startswith("~") else name
 
 
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
 def _websocket_url(url: str) -> str:
     parts = urlsplit(url)
     # Reading ``port`` raises ValueError when it is no number from 0 to 65535.
@@ -90,6 +94,11 @@ Model = Annotated[
 Directory = Annotated[
     Annotated[Path, AfterValidator(_home)] | None, Allowed("a directory, or None")
 ]
+File = Annotated[
+    Annotated[Path, AfterValidator(_home)] | None,
+    BeforeValidator(_none_if_empty),
+    Allowed("the path of a file, or None"),
+]
 Device = Annotated[
     Literal["cpu", "cuda", "auto"], BeforeValidator(_lower), Allowed("cpu, cuda or auto")
 ]
@@ -103,6 +112,7 @@ LogLevel = Annotated[
     BeforeValidator(_lower),
     Allowed("debug, info, warning or error"),
 ]
+LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_lower), Allowed("text or json")]
 Format = Literal["txt", "srt", "vtt", "lrc", "json"]
 Formats = Annotated[
     tuple[Format, ...],
