@@ -50,6 +50,13 @@ def load(directory: Path, *, threads: int, device: str) -> FakeEngine:
     return FakeEngine(directory)
 
 
+def load_slowly(directory: Path, *, threads: int, device: str) -> FakeEngine:
+    """Load when ``directory`` has a file ``go``."""
+    while not (directory / "go").exists():
+        time.sleep(0.02)
+    return FakeEngine(directory)
+
+
 def load_refused(directory: Path, *, threads: int, device: str) -> FakeEngine:
     raise EngineFailed("the model is made of cheese")
 
