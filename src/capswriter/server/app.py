@@ -36,7 +36,8 @@ def build_app(front: Front) -> Starlette:
 
     async def ready(_: Request) -> Response:
         is_ready = front.recogniser.ready and not front.draining
-        reason = "stopping" if front.draining else front.recogniser.trouble or "starting"
+        trouble = "no worker can start" if front.recogniser.trouble else ""  # /stats says why
+        reason = "stopping" if front.draining else trouble or "starting"
         body = {"ready": True} if is_ready else {"ready": False, "reason": reason}
         return JSONResponse(body, status_code=200 if is_ready else 503)
 

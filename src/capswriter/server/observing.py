@@ -88,6 +88,7 @@ class Observer:
         own = uses.get(os.getpid())
         return {
             "status": status(now, draining=front.draining),
+            "trouble": front.recogniser.trouble,
             "version": capswriter.__version__,
             "model": front.model,
             "timestamp": timestamp(),
