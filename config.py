@@ -37,6 +37,32 @@ server = ServerConfig(
     # A connection that stays silent in the middle of an utterance for so many seconds is closed;
     # 0: never.
     ws_timeout=300.0,
+    # A new connection that sends no message for so many seconds is closed; 0: never, as CapsWriter's
+    # clients connect when they start, and the first dictation may be hours away.
+    first_message_timeout=0.0,
+    # A new connection that has not sent its whole request after so many seconds is closed.
+    handshake_timeout=10.0,
+    # A client that reads nothing of its results for so many seconds is cut off.
+    slow_reader_timeout=20.0,
+    # Hours of audio from files that may wait; beyond it, further files are told to come later.
+    queue_hours=24.0,
+    # Seconds of dictated audio that may wait; beyond it, further dictation is told to come later.
+    interactive_queue_seconds=120.0,
+    # How much of either queue one client may take up: 0.5 is half of it, 1 all.
+    share_per_client=0.5,
+    # What callers have to know; None: nothing. Better in CAPSWRITER_TOKEN or in token_file than here.
+    token=None,
+    # A file that holds the token and nothing else; what token says counts before it.
+    token_file=None,
+    # True lets other computers use the server without a token.
+    allow_anonymous=False,
+    # Web pages that may use the server besides its own: ("https://intranet.example",). Behind a
+    # proxy, the address that browsers see.
+    allowed_origins=(),
+    # Certificate chain (PEM) for wss:// and https://; None: neither.
+    tls_cert=None,
+    # Its key (PEM); None: it is in the file of the certificate.
+    tls_key=None,
     # The least that is logged: "debug", "info", "warning" or "error".
     log_level="info",
     # A file for the log besides the terminal, or None; it rotates at 10 MB, and five are kept.
@@ -49,6 +75,8 @@ server = ServerConfig(
 client = ClientConfig(
     # URL of the server: ws://host:port, or wss://host:port behind TLS.
     server="ws://127.0.0.1:6016",
+    # The server's token; None: it has none. Better in CAPSWRITER_CLIENT_TOKEN than here.
+    token=None,
     # Language of the speech: "auto", or a code such as "zh", "en", "yue".
     language="auto",
     # Words likely to occur, such as names, terms or the topic; models that can make use of them do.

@@ -115,8 +115,8 @@ def test_config_py_knows_where_it_is(place):
         (
             "client = ClientConfig(zzz=1)\nserver = ServerConfig()",
             (
-                "config.py:2: zzz is not a setting; allowed: server, language, context, formats, "
-                "output_dir, jobs, timeout, log_level"
+                "config.py:2: zzz is not a setting; allowed: server, token, language, context, "
+                "formats, output_dir, jobs, timeout, log_level"
             ),
         ),
         (

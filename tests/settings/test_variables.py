@@ -76,6 +76,10 @@ def test_every_variable_reaches_its_key(place, config):
         "context": "c",
         "formats": "lrc",
         "output_dir": "o",
+        "share_per_client": "0.7",
+        "allow_anonymous": "yes",
+        "log_format": "json",
+        "allowed_origins": "https://a.example",
     }
     for name, key in variables(config).items():
         effective = place.load(config, environment={name: written.get(key, "7")})

@@ -45,21 +45,28 @@ def _document(server: Effective[ServerConfig], client: Effective[ClientConfig]) 
     for effective in (server, client):
         plain = effective.value.model_dump(mode="json")
         document[effective.value.section] = {
-            key: {"value": plain[key], "origin": origin} for key, origin in effective.origin.items()
+            key: {"value": _hidden(effective, key) or plain[key], "origin": origin}
+            for key, origin in effective.origin.items()
         }
     return document
 
 
 def _rows(effective: Effective[Any]) -> Iterator[tuple[str, str, str]]:
     for key, origin in effective.origin.items():
-        yield key, _written(getattr(effective.value, key)), origin
+        yield key, _hidden(effective, key) or _written(getattr(effective.value, key)), origin
+
+
+def _hidden(effective: Effective[Any], key: str) -> str | None:
+    """What to show for a secret that is set."""
+    is_set = effective.value.is_secret(key) and getattr(effective.value, key) is not None
+    return "set" if is_set else None
 
 
 def _written(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(value) or "none"
     return str(value) or '""'
 
 

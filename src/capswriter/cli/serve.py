@@ -30,12 +30,24 @@ UNKNOWN_MODEL_MB = 500
 @click.option("--workers", help="Worker processes: a number, or auto.")
 @click.option("--model", help="Name in the catalogue, a directory, or auto.")
 @click.option("--device", help="cpu, cuda or auto.")
+@click.option("--token", help="What callers have to know; better in CAPSWRITER_TOKEN.")
+@click.option("--token-file", help="A file that holds the token.")
+@click.option(
+    "--allow-anonymous",
+    is_flag=True,
+    default=None,
+    help="Let other computers in without a token.",
+)
+@click.option("--tls-cert", help="Certificate chain (PEM), for wss:// and https://.")
+@click.option("--tls-key", help="Its key (PEM), unless the certificate's file holds it.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="A config.py.")
 @click.option("--log-level", help="debug, info, warning or error.")
 @click.option("--log-file", help="A file for the log besides; it rotates at 10 MB, and 5 are kept.")
 @click.option("--log-format", help="text or json (an object a line).")
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
-def command(config_file: Path | None, *, until_stdin_closes: bool, **flags: str | None) -> None:
+def command(
+    config_file: Path | None, *, until_stdin_closes: bool, **flags: str | bool | None
+) -> None:
     """Start the server and its workers; Ctrl-C ends them.
 
     One line on standard output tells when it is ready, and under which address.
@@ -47,8 +59,10 @@ def command(config_file: Path | None, *, until_stdin_closes: bool, **flags: str 
 
 def _serve(config: ServerConfig, *, until_stdin_closes: bool) -> None:
     from capswriter.pool.sizing import choose_workers, measure  # noqa: PLC0415
+    from capswriter.server.exposure import check_exposure  # noqa: PLC0415
     from capswriter.server.run import serve  # noqa: PLC0415  # slow to import
 
+    check_exposure(config)  # before a model is downloaded
     chosen = choose_model(config)
     workers, reason = choose_workers(measure(), memory_mb=chosen.memory_mb)
     if isinstance(config.workers, int):

@@ -1,4 +1,4 @@
-"""The ASGI application: which path leads where, and who is let in."""
+"""The ASGI application: which path leads where."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from capswriter.server.front import Front
 
 NAME = "CapsWriter Server"
+
+RETRY_AFTER = 5
+"""Seconds after which one connection too many may try again."""
 
 
 def build_app(front: Front) -> Starlette:
@@ -44,7 +47,8 @@ def build_app(front: Front) -> Starlette:
     async def socket(websocket: WebSocket) -> None:
         if front.is_full:
             text = f"{front.config.max_connections} connections are open; try again later\n"
-            await websocket.send_denial_response(Response(text, status_code=503))
+            headers = {"Retry-After": str(RETRY_AFTER)}
+            await websocket.send_denial_response(Response(text, 503, headers))
             return
         with front.connection():
             await capswriter_door(websocket, front)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -26,11 +27,13 @@ from capswriter.server.capswriter_task import CapsWriterTask
 from capswriter.server.failures import failure
 from capswriter.server.outbox import Outbox
 from capswriter.server.task_log import logged
+from capswriter.server.wire import PULSE, Pulse
 from capswriter.sessions import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.types import Message
     from starlette.websockets import WebSocket
 
     from capswriter.server.front import Front
@@ -81,6 +84,10 @@ class _Connection:
         self._tasks: dict[str, CapsWriterTask] = {}
         self._given_up: set[str] = set()  # tasks that have failed and are still being sent
         self._farewell = ""  # why the socket has to be closed
+        self._opened = self._heard = anyio.current_time()
+        self._has_spoken = False
+        self._pulse: Pulse = websocket.scope["state"][PULSE]
+        self._v0_tasks = 0
 
     async def serve(self) -> None:
         """Take frames until the client goes, or has to.
@@ -95,6 +102,7 @@ class _Connection:
             try:
                 while True:
                     await self._take(await self._receive())
+                    await self._outbox.room()
             except WebSocketDisconnect as error:
                 gone = error
             self._group.cancel_scope.cancel()
@@ -118,22 +126,44 @@ class _Connection:
                 task.show_life()
 
     async def _receive(self) -> str | bytes:
-        uploading = any(not task.is_complete for task in self._tasks.values())
-        limit = self._front.config.ws_timeout if uploading else 0
-        with anyio.move_on_after(limit or None):
-            message = await self._websocket.receive()
-            if message["type"] == "websocket.disconnect":
-                raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
-            text: str | None = message.get("text")
-            data: bytes | None = message.get("bytes")
-            return text if text is not None else data or b""
-        self._hang_up(f"nothing came for {limit:g} s in the middle of a task")
+        self._heard = anyio.current_time()
+        while True:
+            with anyio.move_on_after(self._patience()):
+                return self._content(await self._websocket.receive())
+            if self._patience() <= 0:
+                break
+        self._hang_up(self._silence())
         await anyio.sleep_forever()  # until the cancellation arrives
         raise AssertionError
 
+    def _patience(self) -> float:
+        """Seconds that the client may still be silent."""
+        config, now = self._front.config, anyio.current_time()
+        if not self._has_spoken:
+            return self._opened + (config.first_message_timeout or math.inf) - now
+        uploading = any(not task.is_complete for task in self._tasks.values())
+        if not (uploading and config.ws_timeout):
+            return math.inf
+        # A large frame may take longer than that to arrive; who sends one is not silent.
+        return max(self._heard, self._pulse.heard) + config.ws_timeout - now
+
+    def _silence(self) -> str:
+        config = self._front.config
+        if self._has_spoken:
+            return f"nothing came for {config.ws_timeout:g} s in the middle of a task"
+        return f"no message came in the first {config.first_message_timeout:g} s"
+
+    def _content(self, message: Message) -> str | bytes:
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+        self._has_spoken = True
+        text: str | None = message.get("text")
+        data: bytes | None = message.get("bytes")
+        return text if text is not None else data or b""
+
     async def _take(self, message: str | bytes) -> None:
         if isinstance(message, bytes):
-            self._group.start_soon(self._run_v0, message)
+            self._take_v0(message)
             return
         try:
             if len(message) > LARGE_FRAME:
@@ -176,7 +206,7 @@ class _Connection:
     def _refuse_if_full(self) -> None:
         if self._front.draining:
             raise RecogniserClosed("the server is stopping")
-        if len(self._tasks) >= TASKS_AT_ONCE:
+        if len(self._tasks) + self._v0_tasks >= TASKS_AT_ONCE:
             message = f"this connection has {TASKS_AT_ONCE} unfinished tasks"
             raise Overloaded(message, retry_after=RETRY_SOON)
 
@@ -217,6 +247,15 @@ class _Connection:
         self._farewell = self._farewell or reason
         self._group.cancel_scope.cancel()
 
+    def _take_v0(self, message: bytes) -> None:
+        try:
+            self._refuse_if_full()
+        except UserError as error:
+            self._fail(failure("v0", error), Dialect.V1, is_file=True)
+            return
+        self._v0_tasks += 1
+        self._group.start_soon(self._run_v0, message)
+
     async def _run_v0(self, message: bytes) -> None:
         """Recognise a v0.x utterance: one message in, its text out."""
         with self._front.utterance():
@@ -226,6 +265,8 @@ class _Connection:
             except Exception as error:  # noqa: BLE001  # the table tells faults from failures
                 told = failure("v0", error)
                 self._fail(told, Dialect.V1, is_file=True)
+            finally:
+                self._v0_tasks -= 1
 
     async def _text_of(self, audio: bytes) -> Callable[[], str]:
         utterance = Utterance(

@@ -15,10 +15,19 @@ Message: TypeAlias = Callable[[], str]
 
 
 class Outbox:
-    """Messages that wait for the socket; at most one partial for each task, and its end."""
+    """Messages that wait for the socket; at most one partial for each task, and its end.
 
-    def __init__(self) -> None:
+    Who reads frames waits for ``room`` before each, so a client that never reads stops being read:
+    more than ``most`` messages wait only where so many tasks were under way already.
+
+    Args:
+        most: messages beyond which there is no room.
+    """
+
+    def __init__(self, most: int = 64) -> None:
         self._waiting: OrderedDict[object, Message] = OrderedDict()
+        self._most = most
+        self._room = asyncio.Event()
         self._filled = asyncio.Event()
         self._emptied = asyncio.Event()
 
@@ -48,8 +57,15 @@ class Outbox:
             while self._waiting:
                 _, message = self._waiting.popitem(last=False)
                 await send(message())
+                self._room.set()
             self._filled.clear()
             self._emptied.set()
+
+    async def room(self) -> None:
+        """Wait until fewer than ``most`` messages wait."""
+        while len(self._waiting) >= self._most:
+            self._room.clear()
+            await self._room.wait()
 
     async def emptied(self) -> None:
         """Wait until everything that is waiting now has been handed to the socket."""

@@ -10,18 +10,27 @@ import socket
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
+from starlette.middleware.cors import CORSMiddleware
 
 from capswriter.errors import UserError
-from capswriter.pool import EngineSpec, Patience, Recogniser
+from capswriter.pool import EngineSpec, Limits, Patience, Recogniser
 from capswriter.server.app import build_app
+from capswriter.server.exposure import check_exposure, is_loopback, tls_of, token_of
 from capswriter.server.front import Front
+from capswriter.server.gate import Gate, Rules
+from capswriter.server.handshake import MARGIN, HandshakeProtocol, Handshakes
+from capswriter.server.wire import WireProtocol
 from capswriter.sessions import Ears
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
+
+    from starlette.types import ASGIApp
 
     from capswriter.settings import ServerConfig
 
@@ -37,6 +46,9 @@ A missing answer closes nothing: clients up to v2.4 do not answer while they upl
 """
 
 MEGABYTE = 1_000_000
+
+BACKLOG = 2048
+"""Connections that the system may hold until they are accepted."""
 
 
 class ServerFailed(UserError):
@@ -67,9 +79,12 @@ def serve(
         patience: when a worker is taken to hang.
 
     Raises:
+        UsageError: the network is let in without a token, or the token or certificate is no good.
         ServerFailed: the address cannot be had.
         NoWorkers: not one worker can load the model.
     """
+    check_exposure(config)
+    tls = tls_of(config)
     listener = _listen(config.host, config.port)
     try:
         asyncio.run(
@@ -77,6 +92,7 @@ def serve(
                 config,
                 spec,
                 listener,
+                tls,
                 workers=workers,
                 worker_mb=worker_mb,
                 model=model,
@@ -93,6 +109,7 @@ async def _serve(
     config: ServerConfig,
     spec: EngineSpec,
     listener: socket.socket,
+    tls: ssl.SSLContext | None,
     *,
     workers: int,
     worker_mb: int,
@@ -111,9 +128,14 @@ async def _serve(
         max_concurrent=config.max_concurrent,
         worker_mb=worker_mb,
         patience=patience,
+        limits=Limits(
+            interactive=config.interactive_queue_seconds,
+            files=config.queue_hours * 3600,
+            client_share=config.share_per_client,
+        ),
     )
     front = Front(config, recogniser, ears, model=model)
-    web = _WebServer(_web_config(front))
+    web = _WebServer(_web_config(front), tls, config)
     serving = asyncio.create_task(web.serve(sockets=[listener]))
     starting = asyncio.create_task(recogniser.start())
     measuring = asyncio.create_task(front.lag.measure())
@@ -122,7 +144,7 @@ async def _serve(
             await _first(starting, stop.first)
             if starting.done():
                 await starting
-                url = _url(listener)
+                url = _url(listener, "ws" if tls is None else "wss")
                 announce(f"ready: {url} {model}, {workers} worker{'s' if workers > 1 else ''}")
                 await stop.first
                 logger.info("stopping; what is being recognised is finished first")
@@ -141,7 +163,39 @@ async def _serve(
 
 
 class _WebServer(uvicorn.Server):
-    """uvicorn, whose signals are ours to handle."""
+    """uvicorn, whose signals are ours to handle, and whose connections have deadlines."""
+
+    def __init__(
+        self, web: uvicorn.Config, tls: ssl.SSLContext | None, config: ServerConfig
+    ) -> None:
+        super().__init__(web)
+        self._tls = tls
+        self._handshakes = Handshakes(
+            config.handshake_timeout, config.max_connections + MARGIN, config.slow_reader_timeout
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept connections."""
+        deadline = None if self._tls is None else self._handshakes.deadline
+        self.servers = []
+        for listener in sockets or ():
+            server = await asyncio.get_running_loop().create_server(
+                self._protocol,
+                sock=listener,
+                ssl=self._tls,
+                ssl_handshake_timeout=deadline,
+                backlog=BACKLOG,
+            )
+            self.servers.append(server)
+        self.started = True
+
+    def _protocol(self) -> asyncio.Protocol:
+        return HandshakeProtocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state={},
+            handshakes=self._handshakes,
+        )
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -182,11 +236,18 @@ class _Stop:
 
 
 def _web_config(front: Front) -> uvicorn.Config:
+    config = front.config
+    rules = Rules(token_of(config), config.host, is_loopback(config.host), config.allowed_origins)
+    app: ASGIApp = Gate(build_app(front), rules)
+    if config.allowed_origins:
+        app = CORSMiddleware(
+            app, config.allowed_origins, ["GET", "POST"], ["Authorization", "Content-Type"]
+        )
+    wire = partial(WireProtocol, stall=config.slow_reader_timeout)
     return uvicorn.Config(
-        build_app(front),
-        http="h11",
-        ws="websockets-sansio",
-        ws_max_size=front.config.max_frame_mb * MEGABYTE,
+        app,
+        ws=cast("type[asyncio.Protocol]", wire),
+        ws_max_size=config.max_frame_mb * MEGABYTE,
         ws_ping_interval=PING_EVERY,
         ws_ping_timeout=None,
         ws_per_message_deflate=False,  # 74 ms against 1.8 ms for 960 kB
@@ -214,7 +275,7 @@ def _listen(host: str, port: int) -> socket.socket:
         if os.name == "posix":  # on Windows it would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(2048)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         reason = error.strerror or str(error)
@@ -226,9 +287,9 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, scheme: str) -> str:
     host, port = listener.getsockname()[:2]
-    return f"ws://[{host}]:{port}" if ":" in host else f"ws://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _watch_stdin(stop: _Stop) -> None:

@@ -59,7 +59,7 @@ def refusal(
     key = str(first["loc"][0])
     if first["type"] == "extra_forbidden":
         return unknown(label(key), key, config.model_fields)
-    value = repr(first["input"])
+    value = "what it says" if config.is_secret(key) else repr(first["input"])
     if len(value) > LONGEST_VALUE:
         value = f"{value[: LONGEST_VALUE - 3]}..."
     return UsageError(f"{label(key)}: {value} is not allowed: {allowed(config, key)}")

@@ -19,6 +19,11 @@ class Config(BaseModel):
     prefix: ClassVar[str]
     """What stands before a key, in capitals, in the name of its environment variable."""
 
+    @classmethod
+    def is_secret(cls, key: str) -> bool:
+        """Tell whether the value of ``key`` must never be shown; such fields have no ``repr``."""
+        return not cls.model_fields[key].repr
+
 
 class ServerConfig(Config):
     """The settings of the server; environment variables are ``CAPSWRITER_<KEY>``."""
@@ -63,6 +68,56 @@ class ServerConfig(Config):
         description="Seconds of silence in the middle of an utterance after which its connection "
         "is closed; 0: never.",
     )
+    first_message_timeout: values.SecondsOrNever = Field(
+        default=0.0,
+        description="Seconds until the first message on a new connection; 0: never, as dictation "
+        "clients connect long before anything is said.",
+    )
+    handshake_timeout: values.Seconds = Field(
+        default=10.0,
+        description="Seconds until a new connection has to have sent its whole request.",
+    )
+    slow_reader_timeout: values.Seconds = Field(
+        default=20.0,
+        description="Seconds after which a client that reads nothing of its results is cut off.",
+    )
+    queue_hours: values.Hours = Field(
+        default=24.0,
+        description="Hours of audio from files that may wait before more files are refused.",
+    )
+    interactive_queue_seconds: values.Seconds = Field(
+        default=120.0,
+        description="Seconds of dictated audio that may wait before more is refused.",
+    )
+    share_per_client: values.Share = Field(
+        default=0.5,
+        description="How much of either queue one client may take up, of 1.",
+    )
+    token: values.Token = Field(
+        default=None,
+        repr=False,
+        description="What callers have to know; None: nothing.",
+    )
+    token_file: values.File = Field(
+        default=None,
+        description="A file with the token; token counts before it.",
+    )
+    allow_anonymous: values.Switch = Field(
+        default=False,
+        description="Whether other computers may use the server without a token.",
+    )
+    allowed_origins: values.Origins = Field(
+        default=(),
+        description="Web pages of other hosts that may use the server.",
+    )
+    tls_cert: values.File = Field(
+        default=None,
+        description="Certificate chain for https and wss, PEM.",
+    )
+    tls_key: values.File = Field(
+        default=None,
+        description="Its key, PEM, where the certificate's file does not hold it.",
+    )
     log_level: values.LogLevel = Field(default="info", description="The least that is logged.")
     log_file: values.File = Field(
         default=None, description="A file for the log besides; it rotates at 10 MB."
@@ -79,6 +134,11 @@ class ClientConfig(Config):
     prefix = "CAPSWRITER_CLIENT_"
 
     server: values.Url = Field(default="ws://127.0.0.1:6016", description="URL of the server.")
+    token: values.Token = Field(
+        default=None,
+        repr=False,
+        description="What the server wants callers to know; None: nothing.",
+    )
     language: values.Language = Field(default="auto", description="Language of the speech.")
     context: values.Text = Field(
         default="",

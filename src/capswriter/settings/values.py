@@ -48,6 +48,18 @@ def _model(name: str) -> str:
     return str(_home(Path(name))) if name.startswith("~") else name
 
 
+def _origin(text: str) -> str:
+    scheme, separator, host = text.partition("://")
+    if not (scheme and separator and host) or set(host) & set("/?#@ *"):
+        raise ValueError("not an origin")
+    return text
+
+
+def _stripped(value: Any) -> Any:
+    """Forgive what an address bar shows at the end of an origin."""
+    return [item.rstrip("/") if isinstance(item, str) else item for item in value]
+
+
 def _none_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
@@ -83,6 +95,22 @@ SecondsOrNever = Annotated[
     Field(ge=0, allow_inf_nan=False),
     _Number,
     Allowed("a number of seconds from 0 (0: never)"),
+]
+Share = Annotated[
+    float, Field(gt=0, le=1), _Number, Allowed("a share above 0 and up to 1, such as 0.5")
+]
+Switch = Annotated[bool, Allowed("True or False")]
+Token = Annotated[
+    Annotated[str, Field(pattern=r"^[!-~]+$")] | None,
+    BeforeValidator(_none_if_empty),
+    Allowed("letters, digits and signs without spaces, or None"),
+]
+Origins = Annotated[
+    tuple[Annotated[str, AfterValidator(_origin)], ...],
+    BeforeValidator(_stripped),
+    BeforeValidator(_items),
+    AfterValidator(_once),
+    Allowed("origins such as https://intranet.example:8443, separated by commas"),
 ]
 Host = Annotated[str, Field(min_length=1), Allowed("an address or a host name")]
 Model = Annotated[
