@@ -38,7 +38,7 @@ async def test_its_url_is_read_and_it_ends_with_its_standard_input(tmp_path):
             assert url == "ws://127.0.0.1:4711"
             assert not log.exists()
     assert log.read_text() == (
-        "serve --host 127.0.0.1 --port 0 --workers 2 --model whisper-base "
+        "serve --host 127.0.0.1 --port 0 --tls-cert  --tls-key  --workers 2 --model whisper-base "
         f"--config {tmp_path / 'config.py'} --until-stdin-closes"
     )
 
@@ -46,6 +46,7 @@ async def test_its_url_is_read_and_it_ends_with_its_standard_input(tmp_path):
 def test_nothing_is_added_that_nobody_asked_for():
     assert Local().command()[1:] == [
         *("-m", "capswriter", "serve", "--host", "127.0.0.1", "--port", "0"),
+        *("--tls-cert", "", "--tls-key", ""),
         "--until-stdin-closes",
     ]
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.command("transcribe")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--server", metavar="URL", help="The server: ws://host:port or wss://host:port.")
+@click.option("--token", help="The server's token; better in CAPSWRITER_CLIENT_TOKEN.")
 @click.option("--local", "is_local", is_flag=True, help="Do without a server: start one for this.")
 @click.option("--workers", metavar="N", help="With --local: worker processes.")
 @click.option("--model", metavar="NAME", help="With --local: the model.")
@@ -71,7 +72,7 @@ def command(
         if not run.check():
             return 1
         try:
-            anyio.run(_transcribe, run, settings.server, local)
+            anyio.run(_transcribe, run, settings, local)
         except LocalServerFailed as error:
             return _explained(error, display)
     if run.cut_off:
@@ -112,11 +113,12 @@ def _check_usage(
         raise UsageError("--stdout writes no files; leave out --output-dir")
 
 
-async def _transcribe(run: Run, url: str, local: Local | None) -> None:
+async def _transcribe(run: Run, settings: ClientConfig, local: Local | None) -> None:
+    url, token = settings.server, settings.token
     async with AsyncExitStack() as stack:
         if local is not None:
-            url = await stack.enter_async_context(local_server(local))
-        await run.transcribe(await find_server(url))
+            url, token = await stack.enter_async_context(local_server(local)), local.token
+        await run.transcribe(await find_server(url, token=token))
 
 
 def _print(content: bytes) -> None:

@@ -77,6 +77,7 @@ async def _opened(server: Server, seconds: float) -> ClientConnection:
     try:
         return await open_socket(
             server.url,
+            additional_headers=server.headers,
             subprotocols=[Subprotocol(SUBPROTOCOL)] if server.offers_binary else None,
             compression=None,
             max_size=None,
@@ -107,7 +108,9 @@ def _rejected(server: Server, status: int, headers: Headers) -> UserError:
             f"the server at {server.name} is busy (HTTP {status})",
             retry_after=float(after) if after.isdecimal() else None,
         )
-    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+    if status == HTTPStatus.UNAUTHORIZED:
+        return server.locked()
+    if status == HTTPStatus.FORBIDDEN:
         return Refused(f"the server at {server.name} does not let us in (HTTP {status})")
     return Refused(f"what answers at {server.name} is no CapsWriter server (HTTP {status})")
 

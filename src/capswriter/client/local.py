@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -50,16 +51,20 @@ class Local:
         model: as ``capswriter serve --model`` takes it; None for its default.
         config_file: the ``config.py`` to use; None to look for one.
         program: what starts ``capswriter``.
+        token: that keeps other programs on this computer from using it.
     """
 
     workers: str | None = None
     model: str | None = None
     config_file: Path | None = None
     program: Sequence[str] = (sys.executable, "-m", "capswriter")
+    token: str = field(default_factory=secrets.token_urlsafe, repr=False)
 
     def command(self) -> list[str]:
         """The whole command line."""
-        command = [*self.program, "serve", "--host", "127.0.0.1", "--port", "0"]
+        # Without the certificate that the settings may name: it is not for this address.
+        private = ("--host", "127.0.0.1", "--port", "0", "--tls-cert", "", "--tls-key", "")
+        command = [*self.program, "serve", *private]
         given = {"--workers": self.workers, "--model": self.model, "--config": self.config_file}
         for flag, value in given.items():
             if value is not None:
@@ -86,7 +91,12 @@ async def local_server(local: Local) -> AsyncIterator[str]:
         stdout=subprocess.PIPE,
         stderr=None,
         # Its log would stand between our lines; whoever wants it can say so.
-        env={"CAPSWRITER_LOG_LEVEL": "warning", **os.environ},
+        # The token goes through the environment, as a command line is for all to see.
+        env={
+            "CAPSWRITER_LOG_LEVEL": "warning",
+            **os.environ,
+            "CAPSWRITER_TOKEN": local.token,
+        },
         # Ctrl-C is for us; we end it in our own time.
         start_new_session=sys.platform != "win32",
         creationflags=_NEW_GROUP,

@@ -35,6 +35,7 @@ class Server:
 
     Args:
         url: where it is, ``ws://`` or ``wss://``.
+        token: what it wants to be shown; None for nothing.
         dialect: what to speak.
         takes: how it takes files; v1 alone has to find out.
         offers_binary: whether to offer the subprotocol that CapsWriter's own clients offer.
@@ -42,6 +43,7 @@ class Server:
     """
 
     url: str
+    token: str | None = field(default=None, repr=False)
     dialect: Dialect = Dialect.V1
     takes: Takes = Takes.UNKNOWN
     offers_binary: bool = True
@@ -53,6 +55,20 @@ class Server:
         parts = urlsplit(self.url)
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What every request carries."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    def locked(self) -> Refused:
+        """Say that the token is missing or wrong, and what to do."""
+        if self.token:
+            return Refused(f"the server at {self.name} does not accept this token")
+        return Refused(
+            f"the server at {self.name} wants a token: give it with --token, or in "
+            "CAPSWRITER_CLIENT_TOKEN"
+        )
+
     def nobody(self) -> NoServer:
         """Say that nobody answers, and what to do."""
         return NoServer(
@@ -60,7 +76,12 @@ class Server:
         )
 
 
-async def find_server(url: str, *, timeout: float = PROBE_S) -> Server:  # noqa: ASYNC109  httpx takes one
+async def find_server(
+    url: str,
+    *,
+    token: str | None = None,
+    timeout: float = PROBE_S,  # noqa: ASYNC109  httpx takes one
+) -> Server:
     """Ask a server over HTTP what it is, at the URL where its WebSocket is.
 
     Ours answers with JSON that carries its name. The old ones answer 426, another error, or close
@@ -68,20 +89,21 @@ async def find_server(url: str, *, timeout: float = PROBE_S) -> Server:  # noqa:
 
     Args:
         url: ``ws://`` or ``wss://``.
+        token: to show it.
         timeout: seconds.
 
     Raises:
         NoServer: nobody answers.
-        Refused: its certificate is not trusted.
+        Refused: its certificate is not trusted, or it does not accept the token.
     """
-    server = Server(url)
+    server = Server(url, token)
     parts = urlsplit(url)
     secure = parts.scheme == "wss"
     page = urlunsplit(parts._replace(scheme="https" if secure else "http"))
     verify = ssl.create_default_context() if secure else True
     try:
         async with httpx.AsyncClient(timeout=timeout, trust_env=False, verify=verify) as http:
-            reply = await http.get(page)
+            reply = await http.get(page, headers=server.headers)
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             text = f"the certificate of the server at {server.name} is not trusted"
@@ -89,6 +111,8 @@ async def find_server(url: str, *, timeout: float = PROBE_S) -> Server:  # noqa:
         raise server.nobody() from error
     except (httpx.HTTPError, httpx.InvalidURL):
         return server
+    if reply.status_code == httpx.codes.UNAUTHORIZED:
+        raise server.locked()
     if _is_ours(reply):
         server.dialect, server.takes = Dialect.V2, Takes.FRAMES
     return server
