@@ -16,6 +16,7 @@ import pytest
 from capswriter_clients import frame, read_to_final
 from servers import serving_fake
 from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from capswriter import logs
 from capswriter.audio import SAMPLE_RATE
@@ -140,6 +141,24 @@ async def test_what_a_worker_logs_arrives_with_its_number_and_trace(tmp_path):
     assert (line["level"], line["worker"]) == ("error", 0)
     assert line["message"] == "the engine failed"
     assert line["exception"].endswith("RuntimeError: out of luck")
+
+
+@pytest.mark.anyio
+async def test_a_server_at_debug_never_writes_a_token(tmp_path, second):
+    file = tmp_path / "log"
+    with serving_fake(log_file=file, log_level="debug", token="s3cret") as server:
+        for url, headers in (
+            (f"{server.url}/?token=s3cret", {}),
+            (server.url, {"Authorization": "Bearer s3cret"}),
+        ):
+            async with connect(url, additional_headers=headers) as socket:
+                data = second[: 4 * SAMPLE_RATE].tobytes()
+                await socket.send(frame("t", "mic", data, is_final=True))
+                assert (await read_to_final(socket)).text
+        with pytest.raises(InvalidStatus):
+            await connect(f"{server.url}/?token=s3cret-not")
+    assert "active=" in file.read_text()
+    assert "s3cret" not in file.read_text() + "".join(server.log)
 
 
 @pytest.mark.anyio

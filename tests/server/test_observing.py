@@ -184,6 +184,7 @@ async def test_metrics_are_the_stats_in_prometheus_words(second):
 
 async def test_health_tells_these_things_and_nothing_else():
     with serving_fake() as server:
+        await stats_when(server, lambda told: told["status"] == "healthy")
         async with connect(server.url), httpx.AsyncClient() as http:
             reply = await http.get(server.http + "/health")
             said = reply.json()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "serve": "Start the recognition server.",
     "transcribe": "Transcribe audio and video files.",
+    "status": "Show what a running server is doing.",
     "models": "List, download, check and remove models.",
     "config": "Show every setting and where it came from.",
 }
