@@ -98,13 +98,11 @@ async def test_pings_that_nobody_reads_the_answers_of_are_not_hoarded(tmp_path):
         async with connect(server.url, sock=connection, close_timeout=0.1) as pinging:
             pinging.transport.pause_reading()
             ping = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 1000
-            with pytest.raises((ConnectionError, AssertionError)):
-                for _ in range(400):
-                    pinging.transport.write(ping)
-                    await asyncio.sleep(0.02)
-                    if pinging.transport.is_closing():
-                        raise ConnectionResetError
-                    assert is_open(server.pid, port)
+            began = time.monotonic()
+            while is_open(server.pid, port) and not pinging.transport.is_closing():
+                assert time.monotonic() - began < 15
+                pinging.transport.write(ping)
+                await asyncio.sleep(0.02)
             pinging.transport.abort()
         assert "read nothing for 2 s" in "".join(server.log)
         waiting = [line for line in server.log if "bytes wait" in line]
