@@ -152,7 +152,7 @@ def _tasks(stats: Mapping[str, Any]) -> Text:
     )
 
 
-def _latencies(stats: Mapping[str, Any]) -> Table:
+def _latencies(stats: Mapping[str, Any]) -> Table | Text:
     table = Table("seconds", title_justify="left")
     for kind in ("wait", "total"):
         for percentile in ("p50", "p95", "p99"):
@@ -163,7 +163,7 @@ def _latencies(stats: Mapping[str, Any]) -> Table:
         if waits["count"]:
             cells = [each[p] for each in (waits, totals) for p in ("p50", "p95", "p99")]
             table.add_row(name, *(f"{cell:.2f}" for cell in cells))
-    return table
+    return table if table.row_count else Text("no segment has been recognised yet")
 
 
 def _workers(stats: Mapping[str, Any]) -> Table:
