@@ -37,8 +37,8 @@ server = ServerConfig(
     # A connection that stays silent in the middle of an utterance for so many seconds is closed;
     # 0: never.
     ws_timeout=300.0,
-    # A new connection that sends no message for so many seconds is closed; 0: never, as CapsWriter's
-    # clients connect when they start, and the first dictation may be hours away.
+    # A new connection that sends no message for so many seconds is closed; 0: never, as clients of
+    # CapsWriter connect when they start, and the first dictation may be hours away.
     first_message_timeout=0.0,
     # A new connection that has not sent its whole request after so many seconds is closed.
     handshake_timeout=10.0,
@@ -50,7 +50,7 @@ server = ServerConfig(
     interactive_queue_seconds=120.0,
     # How much of either queue one client may take up: 0.5 is half of it, 1 all.
     share_per_client=0.5,
-    # What callers have to know; None: nothing. Better in CAPSWRITER_TOKEN or in token_file than here.
+    # What callers have to know; None: nothing. Better in CAPSWRITER_TOKEN or in token_file.
     token=None,
     # A file that holds the token and nothing else; what token says counts before it.
     token_file=None,

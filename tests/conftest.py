@@ -46,3 +46,15 @@ def whisper_base() -> Path:
         return ModelStore().path("whisper-base")
     except UserError as error:
         pytest.skip(f"whisper-base is not installed: {error}")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--full", action="store_true", help="counts and durations of docs/reliability.md"
+    )
+
+
+@pytest.fixture(scope="session")
+def full(pytestconfig: pytest.Config) -> bool:
+    """Whether to take the time for the figures of docs/reliability.md."""
+    return pytestconfig.getoption("full")
