@@ -30,7 +30,7 @@ from capswriter.protocols.capswriter import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 
     from capswriter.audio import Samples
 
@@ -215,6 +215,7 @@ async def closed_loop(
     seconds: float = math.inf,
     pause: float = 0.0,
     stop: asyncio.Event | None = None,
+    on_outcome: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
     """Let each client send its next task when it has the answer to the one before.
 
@@ -226,6 +227,7 @@ async def closed_loop(
         seconds: after which no task is begun.
         pause: seconds of each client between an answer and its next task.
         stop: when it is set, no task is begun either.
+        on_outcome: called with each as it comes.
     """
     outcomes: list[Outcome] = []
     left = itertools.count() if tasks is None else iter(range(tasks))
@@ -239,6 +241,8 @@ async def closed_loop(
                 if over or next(left, None) is None:
                     return
                 outcomes.append(await caller.say(work))
+                if on_outcome is not None:
+                    on_outcome(outcomes[-1])
                 await asyncio.sleep(pause)
 
     await asyncio.gather(*map(client, range(clients)))

@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from importlib import import_module
-from multiprocessing import connection, parent_process
+from multiprocessing import connection, forkserver, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -113,10 +113,16 @@ def _answer(engine: Engine, job: Job) -> Answer:
 def _die_with_forkserver() -> None:
     """Have Linux kill us when the process that forked us ends, as it does with the front.
 
-    It reaches a worker that is stopped, or whose engine lets no other thread run.
+    It reaches a worker that is stopped, or whose engine lets no other thread run. The forkserver
+    ends when nobody holds a certain pipe any more, of which every worker is given a copy.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    state = vars(forkserver._forkserver)  # noqa: SLF001
+    if (copy := state.get("_forkserver_alive_fd")) is not None:
+        os.close(copy)
+        state["_forkserver_alive_fd"] = None
 
 
 def _die_with_parent() -> None:
