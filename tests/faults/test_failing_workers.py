@@ -103,7 +103,7 @@ async def test_a_worker_that_does_not_load_is_tried_ever_more_rarely_while_the_o
         (tmp_path / "attempts").unlink()
         (tmp_path / "loading").write_text(loading)
         workers(server.pid)[0].kill()
-        await asyncio.sleep(4.5)
+        await asyncio.sleep(2.5)
         attempts = [float(line) for line in (tmp_path / "attempts").read_text().split()]
         pauses = [after - before for before, after in pairwise(attempts)]
         assert pauses == sorted(pauses)

@@ -149,13 +149,16 @@ class Caller:
     def _end_all(self) -> None:
         while self._waiting:
             task_id, answer = self._waiting.popitem()
-            answer.set_result(Failure(task_id, CLOSED, "the connection has ended"))
+            if not answer.done():  # else whoever asked has stopped waiting
+                answer.set_result(Failure(task_id, CLOSED, "the connection has ended"))
 
     def _take(self, reply: Result | Failure) -> None:
         if reply.task_id not in self._waiting:
             self.strays += 1
         elif isinstance(reply, Failure) or reply.is_final:
-            self._waiting.pop(reply.task_id).set_result(reply)
+            answer = self._waiting.pop(reply.task_id)
+            if not answer.done():
+                answer.set_result(reply)
 
     async def _send(
         self, task_id: str, work: Work, answer: asyncio.Future[Result | Failure]

@@ -1,0 +1,217 @@
+"""``scripts/soak MINUTES``: mixed load and random kills, and whether anything grows with time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import click
+import numpy as np
+import psutil
+
+from capswriter.audio import SAMPLE_RATE
+from capswriter.audio.decode import AudioFile
+from capswriter.bench.load import Outcome, Work, calling, once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from capswriter.audio import Samples
+
+SAMPLE_EVERY = 10.0
+"""Seconds between looks at the front."""
+
+WARM_UP = 60.0
+"""Seconds at most that count for nothing: caches fill, libraries are loaded."""
+
+KILLS = (5.0, 20.0)
+"""Seconds between kills, drawn evenly."""
+
+CLIENTS = 4
+LEAVE = 0.15
+"""Share of tasks whose client hangs up in the middle."""
+
+SURE = 3.0
+"""Standard errors by which a slope must exceed what is allowed to count as a trend."""
+
+WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How fast a quantity may grow.
+
+    Args:
+        unit: of it.
+        per_hour: that it may grow by.
+    """
+
+    unit: str
+    per_hour: float
+
+
+LIMITS = {
+    "memory": Limit("MB", 20.0),
+    "descriptors": Limit("", 4.0),
+    "threads": Limit("", 4.0),
+    "latency": Limit("s", 0.5),
+}
+
+
+@dataclass(slots=True)
+class Soak:
+    """What has been seen."""
+
+    at: list[float] = field(default_factory=list)
+    seen: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LIMITS})
+    ends: Counter[str] = field(default_factory=Counter)
+    kills: int = 0
+
+
+def slope(at: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
+    """Fit a line by least squares.
+
+    Args:
+        at: seconds.
+        values: at these times.
+
+    Returns:
+        What they grow by in an hour, and the standard error of that.
+    """
+    times, seen = np.asarray(at) / 3600, np.asarray(values)
+    spread = float(((times - times.mean()) ** 2).sum())
+    steepness = float(((times - times.mean()) * (seen - seen.mean())).sum()) / spread
+    rest = seen - seen.mean() - steepness * (times - times.mean())
+    error = float(np.sqrt((rest**2).sum() / max(1, len(times) - 2) / spread))
+    return steepness, error
+
+
+async def soak(url: str, pid: int, recordings: Sequence[Path], seconds: float) -> Soak:
+    """Load the server at ``url``, whose front is process ``pid``, for so long."""
+    phrases = [samples for path in recordings for samples in _phrases(path)]
+    mics = [Work("mic", each[: 4 * SAMPLE_RATE], f"mic {n}") for n, each in enumerate(phrases)]
+    files = [Work("file", each, f"file {n}") for n, each in enumerate(phrases)]
+    texts = {}
+    for work in (*mics, *files):
+        outcome = await once(url, work)
+        texts[work.name] = outcome.text
+    result, ends = Soak(), time.monotonic() + seconds
+
+    def note(outcome: Outcome) -> None:
+        is_right = outcome.text == texts[outcome.name]
+        result.ends[outcome.error or ("right" if is_right else "wrong text")] += 1
+
+    async with anyio.create_task_group() as group:
+        for number in range(CLIENTS):
+            group.start_soon(_client, url, (mics, files), number, note)
+        group.start_soon(_kill, pid, result)
+        began = time.monotonic()
+        for turn in itertools.count():
+            await anyio.sleep(began + (turn + 1) * SAMPLE_EVERY - time.monotonic())
+            probe = await once(url, mics[0])
+            note(probe)
+            front = psutil.Process(pid)
+            result.at.append(time.monotonic() - began)
+            result.seen["memory"].append(front.memory_info().rss / 1e6)
+            result.seen["descriptors"].append(front.num_fds())
+            result.seen["threads"].append(front.num_threads())
+            result.seen["latency"].append(probe.wait)
+            if time.monotonic() >= ends:
+                break
+        group.cancel_scope.cancel()
+    return result
+
+
+def report(result: Soak) -> bool:
+    """Print what was seen and tell whether nothing grows and nothing went wrong."""
+    tasks = ", ".join(f"{count} {end}" for end, count in result.ends.most_common())
+    click.echo(f"{result.at[-1] / 60:.1f} min, {result.kills} kills; tasks: {tasks}")
+    first = next((n for n, at in enumerate(result.at) if at > min(WARM_UP, result.at[-1] / 4)), 0)
+    good = set(result.ends) == {"right"}
+    for name, limit in LIMITS.items():
+        at, values = result.at[first:], result.seen[name][first:]
+        growth, error = slope(at, values)
+        grows = growth - SURE * error > limit.per_hour
+        good = good and not grows
+        click.echo(
+            f"{name:11}  median {np.median(values):8.2f}  {growth:+8.2f} ± {error:.2f} {limit.unit}"
+            f" per hour  {'GROWS' if grows else 'no trend'}"
+        )
+    return good
+
+
+async def _client(
+    url: str, works: tuple[list[Work], list[Work]], number: int, note: Callable[[Outcome], None]
+) -> None:
+    choose = random.Random(number)  # noqa: S311  # nothing secret
+    while True:
+        work = choose.choice(choose.choice(works))
+        if choose.random() < LEAVE:
+            async with calling(url, number) as caller:
+                with anyio.move_on_after(choose.random()):
+                    await caller.say(work)
+        else:
+            note(await once(url, work, client=number))
+        await anyio.sleep(choose.random())
+
+
+async def _kill(pid: int, result: Soak) -> None:
+    """Kill a worker now and then: the forkserver's children are workers."""
+    choose = random.Random(0)  # noqa: S311
+    while True:
+        await anyio.sleep(choose.uniform(*KILLS))
+        below = psutil.Process(pid).children(recursive=True)
+        workers = [process for process in below if process.ppid() != pid]
+        if len(workers) == WORKERS:
+            choose.choice(workers).kill()
+            result.kills += 1
+
+
+def _phrases(path: Path) -> list[Samples]:
+    with AudioFile(path) as file:
+        samples = np.concatenate(list(file.blocks()))
+    size = 12 * SAMPLE_RATE
+    return [samples[start : start + size] for start in range(0, len(samples) - size, 2 * size)]
+
+
+async def _run(recordings: list[Path], minutes: float) -> bool:
+    command = ["-m", "capswriter", "serve", "--port", "0", "--workers", str(WORKERS)]
+    server = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=os.environ,
+    )
+    try:
+        line = (await server.stdout.readline()).decode() if server.stdout else ""
+        if not line.startswith("ready: "):
+            click.echo("the server did not start; scripts/test installs the model it needs")
+            return False
+        click.echo(line.strip())
+        return report(await soak(line.split()[1], server.pid, recordings, minutes * 60))
+    finally:
+        if server.returncode is None:
+            server.send_signal(signal.SIGTERM)
+        await server.wait()
+
+
+def main() -> int:
+    """Soak for as many minutes as the argument says; 1 if anything grows or went wrong."""
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 15.0
+    recordings = sorted(Path("ref_codes", "samples").glob("*.mp3"))
+    return 0 if anyio.run(_run, recordings, minutes) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
