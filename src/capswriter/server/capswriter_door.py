@@ -97,12 +97,15 @@ class _Connection:
         """
         gone: WebSocketDisconnect | None = None
         async with anyio.create_task_group() as self._group:
-            self._group.start_soon(self._send)
-            self._group.start_soon(self._show_life)
             try:
+                message = await self._receive()
+                # Not before: many connect long before they say anything, and tasks take memory.
+                self._group.start_soon(self._send)
+                self._group.start_soon(self._show_life)
                 while True:
-                    await self._take(await self._receive())
+                    await self._take(message)
                     await self._outbox.room()
+                    message = await self._receive()
             except WebSocketDisconnect as error:
                 gone = error
             self._group.cancel_scope.cancel()
