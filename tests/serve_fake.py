@@ -8,13 +8,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from capswriter.logs import logging_to
-from capswriter.pool import EngineSpec, Patience
-from capswriter.server.run import serve
-from capswriter.settings import ServerConfig, load
-
 
 def main() -> None:
+    # Here, because every worker imports the main module, and has no use for these.
+    from capswriter.logs import logging_to
+    from capswriter.pool import EngineSpec, Patience
+    from capswriter.server.run import serve
+    from capswriter.settings import ServerConfig, load
+
     loader, directory, *rest = sys.argv[1:]
     flags = dict(each.split("=", 1) for each in rest if "=" in each)
     workers = int(flags.pop("workers", 2))
