@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SAMPLE_EVERY = 10.0
 """Seconds between looks at the front."""
 
-WARM_UP = 60.0
+WARM_UP = 180.0
 """Seconds at most that count for nothing: caches fill, libraries are loaded."""
 
 KILLS = (5.0, 20.0)
