@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 TESTS = Path(__file__).parent
 
 
@@ -85,3 +87,11 @@ def serving_fake(loader: str = "fake_engine:load", directory: Path = Path("/nowh
     program = (str(TESTS / "serve_fake.py"), loader, str(directory), *keys)
     with serving(program=program) as server:
         yield server
+
+
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process runs; one that has ended and waits to be asked how does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

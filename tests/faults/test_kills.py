@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 from marked_speech import busy, events, part, references, serving_faulty, tree, workers, write_words
+from servers import lives
 
 from capswriter.bench.load import Outcome, calling, closed_loop, summary
 
@@ -122,15 +123,7 @@ async def test_nothing_that_was_accepted_is_lost_at_sigterm(tmp_path, marked):
         assert [outcome.text for outcome in outcomes] == [texts[work.name] for work in works]
         assert await asyncio.to_thread(server.process.wait, 20) == 0
         psutil.wait_procs(processes, timeout=2)
-        assert not [process for process in processes if process.is_running()]
-
-
-def is_alive(process: psutil.Process) -> bool:
-    """Tell whether it runs; what has ended stays a zombie until its new parent takes note."""
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+        assert not [process for process in processes if lives(process)]
 
 
 @pytest.mark.parametrize("stopped", [False, True])
@@ -164,8 +157,8 @@ async def test_no_worker_outlives_the_front(tmp_path, marked, stopped):
                     each.suspend()
             process.kill()
             began = time.monotonic()
-            while any(map(is_alive, left)) and time.monotonic() < began + 2:
+            while any(map(lives, left)) and time.monotonic() < began + 2:
                 await asyncio.sleep(0.005)
             print(f"\nall gone {time.monotonic() - began:.2f} s after the front")
-            assert not [each for each in left if is_alive(each)]
+            assert not [each for each in left if lives(each)]
             assert [o.error for o in await asyncio.gather(*tasks)] == 2 * ["connection_closed"]

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from capswriter_clients import frame, read_to_final
 from marked_engine import BLOCK, mark
-from servers import serving, serving_fake
+from servers import lives, serving, serving_fake
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
@@ -92,7 +92,7 @@ async def test_sigterm_finishes_what_was_accepted_and_leaves_no_process(tmp_path
         assert len(heard(answer.text)) > 200
         assert server.process.wait(20) == 0
         psutil.wait_procs(processes, timeout=3)
-        assert not [process for process in processes if process.is_running()]
+        assert not [process for process in processes if lives(process)]
 
 
 async def test_a_stopping_server_refuses_new_tasks_and_says_so(tmp_path, marked):
@@ -124,7 +124,7 @@ async def test_workers_end_when_the_front_is_killed(tmp_path):
         process.kill()
         process.wait()
         psutil.wait_procs(left, timeout=2)
-        assert not [each for each in left if each.is_running()]
+        assert not [each for each in left if lives(each)]
 
 
 async def test_a_frame_over_the_limit_closes_only_its_own_connection():
@@ -212,12 +212,25 @@ def test_an_address_of_another_machine_is_one_line():
 @pytest.mark.model
 def test_memory_that_does_not_suffice_is_one_line_and_leaves_no_process():
     limited = f"ulimit -v 900000; exec {sys.executable} -m capswriter serve --port 0 --workers 2"
-    result = subprocess.run(
-        ["bash", "-c", limited], capture_output=True, text=True, timeout=60, check=False
+    process = subprocess.Popen(
+        ["bash", "-c", limited],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
+    output, errors = process.communicate(timeout=60)
+    result = subprocess.CompletedProcess(limited, process.returncode, output, errors)
     assert "not enough memory to load the model" in one_line(result, 1)
-    commands = [" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"])]
-    assert not [line for line in commands if "capswriter serve --port 0 --workers 2" in line]
+    left = [each for each in psutil.process_iter() if session_of(each.pid) == process.pid]
+    assert not [each for each in left if lives(each)]
+
+
+def session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 @pytest.mark.parametrize(

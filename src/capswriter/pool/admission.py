@@ -10,8 +10,6 @@ from capswriter.pool.errors import Overloaded
 from capswriter.pool.task import Priority
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from capswriter.pool.queue import FairQueue
 
 HOUR = 3600.0
@@ -51,7 +49,7 @@ class Pace:
 
 
 class Account:
-    """What one utterance still has to have recognised; a context manager."""
+    """What one utterance still has to have recognised."""
 
     def __init__(self, admission: Admission, client: str, priority: Priority) -> None:
         self.client = client
@@ -68,17 +66,6 @@ class Account:
     def close(self) -> None:
         """Owe nothing any more; closing twice is harmless."""
         self.owe(0.0)
-
-    def __enter__(self) -> Account:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class Admission:

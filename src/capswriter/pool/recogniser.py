@@ -7,7 +7,6 @@ here and in the modules this one is made of, and nowhere else.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 import time
 from collections import Counter
@@ -28,16 +27,11 @@ from capswriter.pool.memory import free_mb
 from capswriter.pool.process import Cause, Death, NotReady, WorkerProcess, first_of
 from capswriter.pool.queue import FairQueue, Ticket
 from capswriter.pool.sizing import RESERVE_MB
-from capswriter.pool.statistics import (
-    Latencies,
-    State,
-    Statistics,
-    WorkerStatistics,
-    by_class,
-)
+from capswriter.pool.slot import Slot
+from capswriter.pool.statistics import Latencies, State, Statistics, by_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import TracebackType
 
     from capswriter.engines import Traits
@@ -50,9 +44,6 @@ POISON = 2
 
 SLOWEST = 20.0
 """A task that takes so many times longer than its like is taken to hang."""
-
-LONGEST_PAUSE = 30.0
-"""Seconds between attempts to start a worker that keeps dying."""
 
 MEMORY_EVERY = 5.0
 """Seconds between looks at the memory that is free."""
@@ -111,7 +102,7 @@ class Recogniser:
         self._admission = Admission(
             limits or Limits(), self._queue, self._pace, workers=self._max_concurrent
         )
-        self._slots = [_Slot(number) for number in range(workers)]
+        self._slots = [Slot(number) for number in range(workers)]
         self._tasks: list[asyncio.Task[None]] = []
         self._traits: asyncio.Future[Traits] = asyncio.get_running_loop().create_future()
         self._starting = asyncio.Lock()
@@ -265,7 +256,7 @@ class Recogniser:
         while not self._queue.empty():
             self._queue.get_nowait().fail(closed)
 
-    async def _keep(self, slot: _Slot) -> None:
+    async def _keep(self, slot: Slot) -> None:
         """Keep one worker alive: start it, feed it, replace it when it dies."""
         for pause in slot.pauses():
             slot.state = State.DOWN
@@ -282,7 +273,7 @@ class Recogniser:
                 if death.cause is Cause.OUT_OF_MEMORY and self.ready and self._worker_mb:
                     slot.wanted.clear()  # until ``_mind_memory`` sees room for it
 
-    async def _live(self, slot: _Slot) -> Death | None:
+    async def _live(self, slot: Slot) -> Death | None:
         """One worker's life, from its start to its end; None where it was parked."""
         try:
             async with self._starting:  # multiprocessing starts one process at a time
@@ -314,7 +305,7 @@ class Recogniser:
         logger.warning("worker %d (pid %s) is gone: %s", slot.number, worker.pid, death.reason)
         return death
 
-    async def _feed(self, slot: _Slot, worker: WorkerProcess) -> None:
+    async def _feed(self, slot: Slot, worker: WorkerProcess) -> None:
         """Give the worker one task after the other until it dies or is parked."""
         patience = self._patience
         watch = asyncio.create_task(
@@ -336,7 +327,7 @@ class Recogniser:
             with suppress(asyncio.CancelledError):
                 await watch
 
-    async def _next(self, slot: _Slot, worker: WorkerProcess) -> Ticket | None:
+    async def _next(self, slot: Slot, worker: WorkerProcess) -> Ticket | None:
         """Pull a ticket, with a permit to run it; None when the worker is to have no more."""
         while not worker.dead.done() and slot.wanted.is_set():
             pull = asyncio.ensure_future(self._pull())
@@ -373,7 +364,7 @@ class Recogniser:
         else:
             pull.cancel()
 
-    async def _run(self, slot: _Slot, worker: WorkerProcess, ticket: Ticket) -> None:
+    async def _run(self, slot: Slot, worker: WorkerProcess, ticket: Ticket) -> None:
         ticket.start()
         limit = self._patience.task + SLOWEST * ticket.task.seconds / self._pace.per_worker
         try:
@@ -426,59 +417,6 @@ class Recogniser:
             elif parked and free > RESERVE_MB + self._worker_mb:
                 logger.info("%d MB of memory are free: %d workers again", free, len(wanted) + 1)
                 parked[0].unpark()
-
-
-class _Slot:
-    """The place of one worker; the process in it changes."""
-
-    def __init__(self, number: int) -> None:
-        loop = asyncio.get_running_loop()
-        self.number = number
-        self.state = State.LOADING
-        self.pid: int | None = None
-        self.trouble = ""
-        self.first: asyncio.Future[str | None] = loop.create_future()
-        """How the first start went: None, or the reason why not."""
-        self.wanted = asyncio.Event()
-        self.wanted.set()
-        self.parking: asyncio.Future[None] = loop.create_future()
-        self._completed = 0
-        self._busy_seconds = 0.0
-        self._failures = 0
-
-    def statistics(self) -> WorkerStatistics:
-        return WorkerStatistics(
-            self.number, self.pid, self.state, self._completed, round(self._busy_seconds, 3)
-        )
-
-    def note(self, result: Result) -> None:
-        self._failures = 0
-        self._completed += 1
-        self._busy_seconds += result.seconds
-
-    def succeed(self) -> None:
-        self.trouble = ""
-        if not self.first.done():
-            self.first.set_result(None)
-
-    def fail(self, reason: str) -> None:
-        self.trouble = reason
-        self._failures += 1
-        if not self.first.done():
-            self.first.set_result(reason)
-
-    def park(self) -> None:
-        self.wanted.clear()
-        self.parking.set_result(None)
-
-    def unpark(self) -> None:
-        self.parking = asyncio.get_running_loop().create_future()
-        self.wanted.set()
-
-    def pauses(self) -> Iterator[float]:
-        """Seconds to wait before each start: none after a good one, growing after bad ones."""
-        for _ in itertools.count():
-            yield min(0.5 * (2**self._failures - 1), LONGEST_PAUSE)
 
 
 def _nothing() -> None:
