@@ -47,8 +47,9 @@ class Row:
 async def through_server(files: list[Path]) -> list[str]:
     """Give the text of each file as client and server make it."""
     texts = []
-    async with local_server(Local(model=MODEL)) as url:
-        server = await find_server(url)
+    local = Local(model=MODEL)
+    async with local_server(local) as url:
+        server = await find_server(url, token=local.token)
         for file in files:
             done = await transcribe(file, server, Quiet())
             texts.append(done.transcript.text)

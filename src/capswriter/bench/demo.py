@@ -45,8 +45,9 @@ async def demonstrate(files: list[Path]) -> bool:
             click.echo(f"{file.name}: {error}", err=True)
 
     click.echo(f"starting a server with {WORKERS} workers ...")
-    async with local_server(Local(workers=str(WORKERS))) as url:
-        server = await find_server(url)
+    local = Local(workers=str(WORKERS))
+    async with local_server(local) as url:
+        server = await find_server(url, token=local.token)
         began = time.perf_counter()
         async with anyio.create_task_group() as tasks:
             for file in files:
