@@ -22,8 +22,7 @@ from capswriter.audio.segment import Segmenter
 from capswriter.bench.demo import Quiet
 from capswriter.bench.errors_in_text import SPACELESS, error_rate, plain
 from capswriter.cli import guarded
-from capswriter.client.local import Local, local_server
-from capswriter.client.server import find_server
+from capswriter.client.local import Local, own_server
 from capswriter.client.transcribe import transcribe
 from capswriter.models.store import ModelStore
 
@@ -47,9 +46,7 @@ class Row:
 async def through_server(files: list[Path]) -> list[str]:
     """Give the text of each file as client and server make it."""
     texts = []
-    local = Local(model=MODEL)
-    async with local_server(local) as url:
-        server = await find_server(url, token=local.token)
+    async with own_server(Local(model=MODEL)) as server:
         for file in files:
             done = await transcribe(file, server, Quiet())
             texts.append(done.transcript.text)

@@ -6,17 +6,20 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import click
 
 from capswriter.bench.errors_in_text import word_error_rate
 from capswriter.cli import guarded
-from capswriter.client.local import Local, LocalServerFailed, local_server
-from capswriter.client.server import Server, find_server
+from capswriter.client.local import Local, LocalServerFailed, own_server
 from capswriter.client.transcribe import Transcription, transcribe
 from capswriter.errors import UserError
 from capswriter.text.formats import to_txt
+
+if TYPE_CHECKING:
+    from capswriter.client.server import Server
 
 WORKERS = 2
 HIGHEST_ERROR_RATE = 0.08
@@ -45,9 +48,7 @@ async def demonstrate(files: list[Path]) -> bool:
             click.echo(f"{file.name}: {error}", err=True)
 
     click.echo(f"starting a server with {WORKERS} workers ...")
-    local = Local(workers=str(WORKERS))
-    async with local_server(local) as url:
-        server = await find_server(url, token=local.token)
+    async with own_server(Local(workers=str(WORKERS))) as server:
         began = time.perf_counter()
         async with anyio.create_task_group() as tasks:
             for file in files:

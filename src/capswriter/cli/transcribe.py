@@ -5,14 +5,13 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import click
 
-from capswriter.client.local import Local, LocalServerFailed, local_server
+from capswriter.client.local import Local, LocalServerFailed, own_server
 from capswriter.client.progress import Display
 from capswriter.client.run import Run
 from capswriter.client.server import find_server
@@ -114,11 +113,11 @@ def _check_usage(
 
 
 async def _transcribe(run: Run, settings: ClientConfig, local: Local | None) -> None:
-    url, token = settings.server, settings.token
-    async with AsyncExitStack() as stack:
-        if local is not None:
-            url, token = await stack.enter_async_context(local_server(local)), local.token
-        await run.transcribe(await find_server(url, token=token))
+    if local is None:
+        await run.transcribe(await find_server(settings.server, token=settings.token))
+        return
+    async with own_server(local) as server:
+        await run.transcribe(server)
 
 
 def _print(content: bytes) -> None:

@@ -15,11 +15,15 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+from capswriter.client.server import find_server
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from anyio.abc import ByteReceiveStream, Process
+
+    from capswriter.client.server import Server
 
 END_S = 10.0
 """Seconds that the server has to end once its standard input is closed."""
@@ -70,6 +74,13 @@ class Local:
             if value is not None:
                 command += [flag, str(value)]
         return [*command, "--until-stdin-closes"]
+
+
+@asynccontextmanager
+async def own_server(local: Local) -> AsyncIterator[Server]:
+    """Start a server as ``local_server`` does, and give it with the token that it wants."""
+    async with local_server(local) as url:
+        yield await find_server(url, token=local.token)
 
 
 @asynccontextmanager
