@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,9 +11,20 @@ from capswriter.pool.errors import Overloaded
 from capswriter.pool.task import Priority
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from capswriter.pool.queue import FairQueue
 
 HOUR = 3600.0
+
+SOONEST = 0.1
+"""Share of a limit that has to be free before the first who was refused may come again."""
+
+STEP = 0.05
+"""Share of a limit that has to be done between one who comes again and the next."""
+
+AT_LEAST = 1.0
+"""Seconds before anybody may come again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,10 @@ class Pace:
 
     def __init__(self) -> None:
         self.per_worker = 1.0
-        """Seconds of audio that a worker does in a second; 1 until the first is done."""
+        """Seconds of audio that a worker does in a second.
+
+        Until the first task is done it is 1: dates told so far err on the late side.
+        """
         self._known = False
 
     def learn(self, audio: float, seconds: float) -> None:
@@ -46,6 +61,35 @@ class Pace:
         measured = audio / max(seconds, 1e-3)
         self.per_worker = 0.9 * self.per_worker + 0.1 * measured if self._known else measured
         self._known = True
+
+
+class Appointments:
+    """When each of those who are refused may come again: one after the other.
+
+    If all were told the same, all would come at once, and all but a few would be refused again.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._newest = clock()
+
+    def next(self, soonest: float, latest: float, step: float) -> float:
+        """Give the place after the one before; beyond the last it starts over.
+
+        Args:
+            soonest: seconds from now to the first place.
+            latest: likewise to the last.
+            step: seconds between two.
+
+        Returns:
+            Seconds from now.
+        """
+        now = self._clock()
+        place = max(now + soonest, self._newest + step)
+        if place > now + latest:
+            place = now + soonest
+        self._newest = place
+        return place - now
 
 
 class Account:
@@ -76,9 +120,18 @@ class Admission:
         queue: whose interactive segments count.
         pace: for telling when there will be room.
         workers: how many work on it.
+        clock: monotonic seconds.
     """
 
-    def __init__(self, limits: Limits, queue: FairQueue, pace: Pace, *, workers: int) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        queue: FairQueue,
+        pace: Pace,
+        *,
+        workers: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.rejected = 0
         self.backlog = 0.0
         """Seconds of files that have arrived and are not recognised."""
@@ -87,6 +140,7 @@ class Admission:
         self._pace = pace
         self._workers = workers
         self._by_client: defaultdict[str, float] = defaultdict(float)
+        self._appointments = {priority: Appointments(clock) for priority in Priority}
 
     def admit(self, *, client: str, priority: Priority) -> Account:
         """Open an account for a new utterance.
@@ -96,13 +150,15 @@ class Admission:
         """
         limits, share = self._limits, self._limits.client_share
         if priority is Priority.FILE:
-            self._refuse_beyond(limits.files, self.backlog, "the server")
-            self._refuse_beyond(limits.files * share, self._by_client[client], "this client")
+            limit, waiting, own = limits.files, self.backlog, self._by_client.get(client, 0.0)
         else:
+            limit = limits.interactive
             waiting = self._queue.seconds(Priority.INTERACTIVE)
             own = self._queue.seconds(Priority.INTERACTIVE, client)
-            self._refuse_beyond(limits.interactive, waiting, "the server")
-            self._refuse_beyond(limits.interactive * share, own, "this client")
+        if waiting >= limit:
+            raise self._refusal(priority, limit, waiting, "the server")
+        if own >= limit * share:
+            raise self._refusal(priority, limit * share, own, "this client")
         return Account(self, client, priority)
 
     def change(self, account: Account, seconds: float) -> None:
@@ -116,14 +172,14 @@ class Admission:
         else:
             del self._by_client[account.client]
 
-    def _refuse_beyond(self, limit: float, waiting: float, whose: str) -> None:
-        if waiting < limit:
-            return
+    def _refusal(self, priority: Priority, limit: float, waiting: float, whose: str) -> Overloaded:
         self.rejected += 1
-        # Room for a tenth of the queue, so that not all come back at the same moment.
-        excess = waiting - 0.9 * limit
-        retry_after = max(1.0, excess / (self._pace.per_worker * self._workers))
-        raise Overloaded(
+        throughput = self._pace.per_worker * self._workers
+        soonest = max(AT_LEAST, (waiting - (1 - SOONEST) * limit) / throughput)
+        retry_after = self._appointments[priority].next(
+            soonest, latest=waiting / throughput, step=STEP * limit / throughput
+        )
+        return Overloaded(
             f"{whose} has {waiting:.0f} s of audio waiting already; "
             f"try again in {retry_after:.0f} s",
             retry_after=round(retry_after, 1),
