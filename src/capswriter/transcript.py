@@ -30,8 +30,12 @@ class Transcript:
         text: without white space at its ends; empty where nothing was said.
         language: ISO 639-1 code, or ``""`` where unknown.
         tokens: the pieces of ``text`` in order.
+        emotion: of the speaker, in lower case (``"happy"``); empty where the engine does not tell.
+        event: what kind of sound it is (``"speech"``, ``"music"``, ``"applause"``), likewise.
     """
 
     text: str
     language: str = ""
     tokens: tuple[Token, ...] = ()
+    emotion: str = ""
+    event: str = ""

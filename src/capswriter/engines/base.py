@@ -22,11 +22,14 @@ class Options:
 
     Args:
         language: ISO 639-1 code, or ``"auto"``.
-        prompt: words that are likely to occur, as the speaker would write them.
+        prompt: words that are likely to occur, as the speaker would write them; engines that take
+            hotwords find them at white space and commas.
+        itn: whether spoken numbers are to be written as numbers, by engines that can choose.
     """
 
     language: str = "auto"
     prompt: str = ""
+    itn: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,16 @@ class Traits:
     Args:
         name: which engine, with which model.
         maximum: seconds of audio it takes at once.
-        languages: ISO 639-1 codes it recognises.
+        languages: ISO 639-1 codes it recognises, ``"yue"`` for Cantonese.
+        punctuates: whether its text has punctuation.
+        normalises: whether it writes spoken numbers as numbers (inverse text normalisation).
     """
 
     name: str
     maximum: float
     languages: frozenset[str]
+    punctuates: bool = True
+    normalises: bool = True
 
 
 class Engine(Protocol):
