@@ -182,4 +182,4 @@ async def test_an_idle_socket_takes_little_memory():
         each = (process.memory_info().rss - before) / count / 1000
         await asyncio.gather(*(one.close() for one in sockets))
         print(f"{each:.1f} kB for each of {count} idle sockets")
-        assert each < 60  # 34 kB on Linux with Python 3.11
+        assert each < 22  # 18 kB on Linux with Python 3.11

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
+from starlette.websockets import WebSocket
 
 import capswriter
 from capswriter.server.capswriter_door import capswriter_door
@@ -14,7 +15,7 @@ from capswriter.server.observing import observing_routes
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.websockets import WebSocket
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from capswriter.server.front import Front
 
@@ -24,7 +25,7 @@ RETRY_AFTER = 5
 """Seconds after which one connection too many may try again."""
 
 
-def build_app(front: Front) -> Starlette:
+def build_app(front: Front) -> ASGIApp:
     """Make the application that serves ``front``."""
 
     async def about(_: Request) -> Response:
@@ -44,21 +45,24 @@ def build_app(front: Front) -> Starlette:
         body = {"ready": True} if is_ready else {"ready": False, "reason": reason}
         return JSONResponse(body, status_code=200 if is_ready else 503)
 
-    async def socket(websocket: WebSocket) -> None:
-        if front.is_full:
-            text = f"{front.config.max_connections} connections are open; try again later\n"
-            headers = {"Retry-After": str(RETRY_AFTER)}
-            await websocket.send_denial_response(Response(text, 503, headers))
-            return
-        with front.connection():
-            await capswriter_door(websocket, front)
-
     # CapsWriter's clients may be set to any path.
-    return Starlette(
-        routes=[
-            Route("/", about),
-            Route("/ready", ready),
-            *observing_routes(front),
-            WebSocketRoute("/{path:path}", socket),
-        ]
-    )
+    pages = Starlette(routes=[Route("/", about), Route("/ready", ready), *observing_routes(front)])
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            # Not a route: while a socket lasts, Starlette's layers would hold 4 kB for it.
+            await _serve_socket(WebSocket(scope, receive, send), front)
+        else:
+            await pages(scope, receive, send)
+
+    return app
+
+
+async def _serve_socket(websocket: WebSocket, front: Front) -> None:
+    if front.is_full:
+        text = f"{front.config.max_connections} connections are open; try again later\n"
+        headers = {"Retry-After": str(RETRY_AFTER)}
+        await websocket.send_denial_response(Response(text, 503, headers))
+        return
+    with front.connection():
+        await capswriter_door(websocket, front)

@@ -63,45 +63,71 @@ async def capswriter_door(websocket: WebSocket, front: Front) -> None:
     """Serve one connection from its handshake to its end."""
     offered = websocket.scope["subprotocols"]
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    connection = _Connection(websocket, front)
+    address = websocket.client
+    client = f"{address.host}:{address.port}" if address else "a client"
     try:
-        await connection.serve()
+        # Many connect long before they say anything, and what serves tasks takes memory.
+        first = await _first_message(websocket, front.config.first_message_timeout)
+        if first is None:
+            limit = front.config.first_message_timeout
+            await _close(websocket, client, f"no message came in the first {limit:g} s")
+        else:
+            await _Connection(websocket, front, client).serve(first)
     except WebSocketDisconnect as gone:
         if gone.code == TOO_BIG:
             limit = front.config.max_frame_mb
-            logger.warning("%s: closed: it sent a frame of over %d MB", connection.client, limit)
+            logger.warning("%s: closed: it sent a frame of over %d MB", client, limit)
+
+
+async def _first_message(websocket: WebSocket, limit: float) -> str | bytes | None:
+    """Wait for a message, so many seconds or, where that is 0, for ever; None where none came."""
+    if not limit:
+        return _content(await websocket.receive())
+    with anyio.move_on_after(limit):
+        return _content(await websocket.receive())
+    return None
+
+
+async def _close(websocket: WebSocket, client: str, reason: str) -> None:
+    logger.warning("%s: closed: %s", client, reason)
+    shown = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
+    await websocket.close(INTERNAL_ERROR, shown)
+
+
+def _content(message: Message) -> str | bytes:
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+    text: str | None = message.get("text")
+    data: bytes | None = message.get("bytes")
+    return text if text is not None else data or b""
 
 
 class _Connection:
-    """One socket and its tasks, each by the client's name for it."""
+    """A socket that has spoken, and its tasks, each by the client's name for it."""
 
-    def __init__(self, websocket: WebSocket, front: Front) -> None:
-        address = websocket.client
-        self.client = f"{address.host}:{address.port}" if address else "a client"
+    def __init__(self, websocket: WebSocket, front: Front, client: str) -> None:
+        self.client = client
         self._websocket = websocket
         self._front = front
         self._outbox = Outbox()
         self._tasks: dict[str, CapsWriterTask] = {}
         self._given_up: set[str] = set()  # tasks that have failed and are still being sent
         self._farewell = ""  # why the socket has to be closed
-        self._opened = self._heard = anyio.current_time()
-        self._has_spoken = False
+        self._heard = anyio.current_time()
         self._pulse: Pulse = websocket.scope["state"][PULSE]
         self._v0_tasks = 0
 
-    async def serve(self) -> None:
-        """Take frames until the client goes, or has to.
+    async def serve(self, message: str | bytes) -> None:
+        """Take this message, and more until the client goes or has to.
 
         Raises:
             WebSocketDisconnect: it has gone.
         """
         gone: WebSocketDisconnect | None = None
         async with anyio.create_task_group() as self._group:
+            self._group.start_soon(self._send)
+            self._group.start_soon(self._show_life)
             try:
-                message = await self._receive()
-                # Not before: many connect long before they say anything, and tasks take memory.
-                self._group.start_soon(self._send)
-                self._group.start_soon(self._show_life)
                 while True:
                     await self._take(message)
                     await self._outbox.room()
@@ -112,9 +138,7 @@ class _Connection:
         if gone is not None:
             raise gone
         if self._farewell:
-            logger.warning("%s: closed: %s", self.client, self._farewell)
-            reason = self._farewell.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
-            await self._websocket.close(INTERNAL_ERROR, reason)
+            await _close(self._websocket, self.client, self._farewell)
 
     async def _send(self) -> None:
         try:
@@ -132,37 +156,22 @@ class _Connection:
         self._heard = anyio.current_time()
         while True:
             with anyio.move_on_after(self._patience()):
-                return self._content(await self._websocket.receive())
+                return _content(await self._websocket.receive())
             if self._patience() <= 0:
                 break
-        self._hang_up(self._silence())
+        limit = self._front.config.ws_timeout
+        self._hang_up(f"nothing came for {limit:g} s in the middle of a task")
         await anyio.sleep_forever()  # until the cancellation arrives
         raise AssertionError
 
     def _patience(self) -> float:
         """Seconds that the client may still be silent."""
-        config, now = self._front.config, anyio.current_time()
-        if not self._has_spoken:
-            return self._opened + (config.first_message_timeout or math.inf) - now
+        limit = self._front.config.ws_timeout
         uploading = any(not task.is_complete for task in self._tasks.values())
-        if not (uploading and config.ws_timeout):
+        if not (uploading and limit):
             return math.inf
         # A large frame may take longer than that to arrive; who sends one is not silent.
-        return max(self._heard, self._pulse.heard) + config.ws_timeout - now
-
-    def _silence(self) -> str:
-        config = self._front.config
-        if self._has_spoken:
-            return f"nothing came for {config.ws_timeout:g} s in the middle of a task"
-        return f"no message came in the first {config.first_message_timeout:g} s"
-
-    def _content(self, message: Message) -> str | bytes:
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
-        self._has_spoken = True
-        text: str | None = message.get("text")
-        data: bytes | None = message.get("bytes")
-        return text if text is not None else data or b""
+        return max(self._heard, self._pulse.heard) + limit - anyio.current_time()
 
     async def _take(self, message: str | bytes) -> None:
         if isinstance(message, bytes):

@@ -54,6 +54,13 @@ class WireProtocol(WebSocketsSansIOProtocol):
             self._stall.stop()
         super().connection_lost(exc)
 
+    def start_keepalive(self) -> None:
+        """Let go of the handshake, which is over now: its headers take 4 kB."""
+        super().start_keepalive()
+        for each in (self.request, self.response):
+            each.headers.clear()  # not ``del``: the parser holds the request, too
+        self.scope["headers"] = []
+
     def data_received(self, data: bytes) -> None:
         """Take bytes."""
         self._pulse.heard = self.loop.time()
