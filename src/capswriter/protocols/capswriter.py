@@ -25,6 +25,9 @@ SUBPROTOCOL = "binary"
 SAMPLE_RATE = 16_000
 LONGEST_TASK_ID = 200
 
+LARGEST = 2**53
+"""Whole numbers up to this arrive as they were sent, whatever reads the JSON."""
+
 Source = Literal["mic", "file"]
 
 
@@ -123,7 +126,11 @@ class AudioFrame:
         return Dialect.V1 if self.encoding is None else Dialect.V2
 
     def encode(self) -> str:
-        """Write the frame; segment lengths as integers, which v1.0 and v2.0 insist on."""
+        """Write the frame; segment lengths as integers, which v1.0 and v2.0 insist on.
+
+        Raises:
+            ValueError: a number is none that JSON can carry.
+        """
         frame: dict[str, Any] = {
             "task_id": self.task_id,
             "source": self.source,
@@ -131,15 +138,15 @@ class AudioFrame:
             "is_final": self.is_final,
             "time_start": self.time_start,
             "time_frame": self.time_start if self.time_frame is None else self.time_frame,
-            "seg_duration": round(15 if self.seg_duration is None else self.seg_duration),
-            "seg_overlap": round(2 if self.seg_overlap is None else self.seg_overlap),
+            "seg_duration": _whole("seg_duration", self.seg_duration, default=15),
+            "seg_overlap": _whole("seg_overlap", self.seg_overlap, default=2),
             "context": self.context,
             "language": NAMES.get(self.language, self.language),
         }
         if self.encoding is not None:
             frame["encoding"] = self.encoding.value
         if self.samples_total is not None:
-            frame["samples_total"] = self.samples_total
+            frame["samples_total"] = _whole("samples_total", self.samples_total)
         if self.model is not None:
             frame["model"] = self.model
         return orjson.dumps(frame).decode()
@@ -294,6 +301,14 @@ def strip_v0_header(message: bytes) -> bytes:
     if header == SAMPLE_RATE.to_bytes(4, "little") + len(audio).to_bytes(4, "little"):
         return audio
     return message
+
+
+def _whole(key: str, value: float | None, *, default: int = 0) -> int:
+    if value is None:
+        return default
+    if not abs(value) <= LARGEST:  # nor is NaN
+        raise ValueError(f"{key} is no number of at most {LARGEST}")
+    return round(value)
 
 
 def _object(text: str | bytes) -> Mapping[str, Any]:
