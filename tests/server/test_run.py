@@ -222,8 +222,14 @@ def test_memory_that_does_not_suffice_is_one_line_and_leaves_no_process():
     output, errors = process.communicate(timeout=60)
     result = subprocess.CompletedProcess(limited, process.returncode, output, errors)
     assert "not enough memory to load the model" in one_line(result, 1)
-    left = [each for each in psutil.process_iter() if session_of(each.pid) == process.pid]
-    assert not [each for each in left if lives(each)]
+    ends = time.monotonic() + 2
+    while left := [each for each in of_session(process.pid) if lives(each)]:  # may be on their way
+        assert time.monotonic() < ends, left
+        time.sleep(0.05)
+
+
+def of_session(leader: int) -> list[psutil.Process]:
+    return [each for each in psutil.process_iter() if session_of(each.pid) == leader]
 
 
 def session_of(pid: int) -> int | None:
