@@ -78,7 +78,11 @@ def test_a_client_s_frame_arrives_as_it_was_sent(frame):
 
 
 @pytest.mark.parametrize("key", ["seg_duration", "seg_overlap", "samples_total"])
-@pytest.mark.parametrize("value", [2**64, -(2**64), 10**5000, 1e300, math.inf, math.nan])
+@pytest.mark.parametrize(
+    "value",
+    [2**64, -(2**64), 2**2000, 1e300, math.inf, math.nan],
+    ids=["large", "negative", "larger than a float", "float", "infinite", "nan"],
+)
 def test_a_frame_with_a_number_that_json_cannot_carry_is_not_written(key, value):
     frame = AudioFrame("t", "mic", b"", is_final=True, time_start=0.0, **{key: value})
     with pytest.raises(ValueError, match=f"^{key} is no number of at most"):
