@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import fake_engine
 import numpy as np
 import psutil
 import pytest
 from fake_engine import speak
+from marked_speech import workers
+from servers import lives
 
 from capswriter.pool import (
+    DeadlineExceeded,
     EngineSpec,
     InferenceFailed,
     NoWorkers,
@@ -184,3 +188,60 @@ async def test_closing_ends_every_process_and_every_task():
     assert not any(psutil.pid_exists(pid) for pid in alive)
     with pytest.raises(RecogniserClosed):
         await pool.recognise(Task(speak(1)))
+
+
+async def test_what_a_dead_worker_had_does_not_displace_a_newer_one_of_its_key(tmp_path):
+    (tmp_path / "speed").write_text("2")
+    spec = EngineSpec(tmp_path, loader="fake_engine:load", modules=("fake_engine",))
+
+    async def ask(pool: Recogniser, number: int) -> str:
+        task = Task(speak(number), priority=Priority.INTERACTIVE, key="partial of a")
+        return (await pool.recognise(task)).transcript.text
+
+    async with Recogniser(spec, workers=1) as pool:
+        older = asyncio.create_task(ask(pool, 1))
+        while pool.statistics().active == 0:
+            await asyncio.sleep(0.01)
+        newer = asyncio.create_task(ask(pool, 2))
+        while pool.statistics().queued == 0:
+            await asyncio.sleep(0.01)
+        os.kill(pids(pool)[0], signal.SIGKILL)
+        with pytest.raises(DeadlineExceeded, match="a newer one"):
+            await older
+        assert await newer == "w2"
+        assert pool.statistics().completed == 1
+
+
+@pytest.mark.parametrize("started", [0, 1, 2, 3])
+async def test_closing_while_workers_start_leaves_no_process(started):
+    async with recogniser(1):
+        pass  # so that what starts them runs
+    for pause in (0, 0.001, 0.002, 0.004):  # in the middle of the next one's start
+        pool = Recogniser(FAKE, workers=3)
+        starting = asyncio.create_task(pool.start())
+        while len(pids(pool)) < started:
+            await asyncio.sleep(0)
+        await asyncio.sleep(pause)
+        starting.cancel()
+        await pool.close()
+        with suppress(asyncio.CancelledError):
+            await starting
+        ends = time.monotonic() + 1
+        while left := [each for each in workers(os.getpid()) if lives(each)]:
+            assert time.monotonic() < ends, left
+            await asyncio.sleep(0.01)
+
+
+async def test_who_waits_for_what_the_engine_is_learns_that_the_recogniser_closes(tmp_path):
+    spec = EngineSpec(tmp_path, loader="fake_engine:load_slowly", modules=("fake_engine",))
+    pool = Recogniser(spec, workers=1)
+    starting = asyncio.create_task(pool.start())
+    waiting = [asyncio.create_task(pool.traits()) for _ in range(2)]
+    while not pids(pool):
+        await asyncio.sleep(0.01)
+    starting.cancel()
+    await pool.close()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == 2 * [RecogniserClosed]
+    with pytest.raises(RecogniserClosed):
+        await pool.traits()
