@@ -42,6 +42,9 @@ class Page:
     refuses_ranges: bool = False
     cut_after: int | None = None  # bytes of each answer, then the connection is closed
     declared: int | None = None  # a Content-Length that is a lie
+    declared_to_resume: int | None = None  # the same, where a Range was asked for
+    length: bool = True  # else the body ends with the connection
+    chunked: bool = False
     stall_after: int | None = None  # bytes, then silence until the server is released
     block_pause: float = 0  # seconds after each 64 KiB
 
@@ -68,24 +71,32 @@ class Handler(BaseHTTPRequestHandler):
             headers = {"Content-Range": f"bytes {told}-{end}/{length}"}
             self._answer(206, page.body[start:], page, headers)
         else:
-            self._answer(page.status, page.body, page, page.headers)
+            declared = page.declared_to_resume if asked_range else None
+            self._answer(page.status, page.body, page, page.headers, declared)
 
-    def _answer(self, status: int, body: bytes, page: Page, headers=None) -> None:
+    def _answer(self, status: int, body: bytes, page: Page, headers=None, declared=None) -> None:
+        declared = declared or page.declared
         self.send_response(status)
         self.send_header("Content-Type", page.media_type)
-        self.send_header("Content-Length", page.declared or len(body))
+        if page.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        elif page.length:
+            self.send_header("Content-Length", declared or len(body))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
         stop = page.cut_after if page.stall_after is None else page.stall_after
         for start in range(0, len(body[:stop]), 65536):
-            self.wfile.write(body[:stop][start : start + 65536])
+            block = body[:stop][start : start + 65536]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if page.chunked else block)
             self.web.released.wait(page.block_pause)
         if page.stall_after is not None:
             self.web.released.wait(30)
-        if stop is not None or page.declared:
+        if stop is not None or declared or not page.length:
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
+        elif page.chunked:
+            self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *_) -> None:
         pass
@@ -199,6 +210,64 @@ class Tiny:
             self.web.serve(page, text.encode(), media_type=media_type)
 
 
+class Scoped:
+    """A model of three files in two repositories of ModelScope.
+
+    The catalogue does not know what the bytes of ``model.bin`` and ``config.yaml`` are;
+    ``tokens.model`` is in a repository of its own.
+    """
+
+    def __init__(self, web: Web, tmp_path: Path) -> None:
+        self.web = web
+        self.bodies = {
+            "model.bin": content(300_000),
+            "config.yaml": b"layers: 1",
+            "tokens.model": b"a b c",
+        }
+        self.files = {
+            path: web.serve(self.url(path), body, media_type="application/octet-stream")
+            for path, body in self.bodies.items()
+        }
+        listed = ("model.bin", "config.yaml")
+        self.listed = {path: self.entry(self.bodies[path]) for path in listed}
+        self.listing = web.serve(self.listing_url, b"", media_type="application/json")
+        self.list()
+        tokens = self.bodies["tokens.model"]
+        self.catalogue_path = tmp_path / "scoped.toml"
+        lines = ["[scoped]", 'engine = "none"', 'description = "a test"', 'licence = "MIT"']
+        lines += ["memory_mb = 1", "about_mb = 3", 'languages = ["zh"]', "files = ["]
+        lines += ['  { path = "model.bin" },', '  { path = "config.yaml" },']
+        lines += [
+            f'  {{ path = "tokens.model", size = {len(tokens)}, sha256 = "{sha256(tokens)}" }},'
+        ]
+        lines += ["]", "[[scoped.sources]]", 'kind = "modelscope"', 'repo = "org/scoped"']
+        lines += ['revision = "v1.0"', 'files = ["model.bin", "config.yaml"]']
+        lines += [f'endpoints = ["{web.url}"]', "[[scoped.sources]]", 'kind = "modelscope"']
+        lines += ['repo = "org/words"', 'revision = "master"', 'files = ["tokens.model"]']
+        lines += [f'endpoints = ["{web.url}"]']
+        self.catalogue_path.write_text("\n".join(lines))
+        self.models = catalogue.load(self.catalogue_path)
+
+    listing_url = "/api/v1/models/org/scoped/repo/files?Revision=v1.0&Recursive=true"
+
+    @staticmethod
+    def url(path: str) -> str:
+        if path == "tokens.model":
+            return f"/api/v1/models/org/words/repo?Revision=master&FilePath={path}"
+        return f"/api/v1/models/org/scoped/repo?Revision=v1.0&FilePath={path}"
+
+    @staticmethod
+    def entry(body: bytes) -> dict[str, object]:
+        return {"Type": "blob", "Size": len(body), "Sha256": sha256(body)}
+
+    def list(self) -> None:
+        """Publish ``listed`` as ModelScope does."""
+        files = [{"Path": path, "Name": path, **entry} for path, entry in self.listed.items()]
+        files.append({"Path": "example", "Name": "example", "Type": "tree", "Size": 0})
+        data = {"Code": 200, "Data": {"Files": files}, "Message": "", "Success": True}
+        self.listing.body = json.dumps(data).encode()
+
+
 def wheel(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -219,12 +288,19 @@ def tiny(web: Web, tmp_path: Path) -> Tiny:
     return Tiny(web, tmp_path)
 
 
+@pytest.fixture
+def scoped(web: Web, tmp_path: Path) -> Scoped:
+    return Scoped(web, tmp_path)
+
+
 @pytest.fixture(autouse=True)
 def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Keep this machine's settings and the real network out of the tests."""
     for variable in ("HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "UV_INDEX_URL", "UV_DEFAULT_INDEX"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.lower(), raising=False)
+    for variable in ("MODELSCOPE_ENDPOINT", "MODELSCOPE_DOMAIN"):
+        monkeypatch.delenv(variable, raising=False)
     for variable in ("HF_ENDPOINT", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", NOWHERE)

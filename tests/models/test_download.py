@@ -128,6 +128,57 @@ def test_a_length_longer_than_the_file_does_no_harm(web, target):
     assert_arrived(target)
 
 
+def test_a_length_that_is_too_short_ends_an_answer_but_not_the_download(web, target):
+    web.serve("/f", BODY, declared=80_000)
+    fetch(f"{web.url}/f", target)
+    assert_arrived(target)
+    assert web.ranges_of("/f") == [None, "bytes=80000-", "bytes=160000-"]
+
+
+@pytest.mark.parametrize("how", [{"length": False}, {"chunked": True}], ids=str)
+@pytest.mark.parametrize("cut_after", [None, 90_000])
+def test_without_a_length_the_files_own_counts(web, target, how, cut_after):
+    web.serve("/f", BODY, cut_after=cut_after, **how)
+    fetch(f"{web.url}/f", target)
+    assert_arrived(target)
+    ranges = [None] if cut_after is None else [None, "bytes=90000-", "bytes=180000-"]
+    assert web.ranges_of("/f") == ranges
+
+
+def test_without_any_length_the_hash_tells_that_the_end_is_missing(web, target):
+    web.serve("/f", BODY, length=False, cut_after=90_000)
+    with pytest.raises(SourceFailed, match="other bytes"):
+        fetch(f"{web.url}/f", target, size=None)
+    assert not target.exists()
+
+
+def test_a_server_that_cannot_resume_and_tells_the_length_of_the_rest(web, target):
+    # ModelScope does so with small files.
+    web.serve("/f", BODY, ranges=False, declared_to_resume=50_000)
+    leave_part(target, BODY[:150_000])
+    fetch(f"{web.url}/f", target)
+    assert_arrived(target)
+    assert web.ranges_of("/f") == ["bytes=150000-", None]
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "text/html; charset=utf-8"])
+@pytest.mark.parametrize("body", [b"{}", bytes(SIZE + 1)], ids=["shorter", "longer"])
+def test_a_page_in_the_files_place_is_no_file(web, target, media_type, body):
+    web.serve("/f", body, media_type=media_type, ranges=False)
+    leave_part(target, BODY[:150_000])
+    with pytest.raises(SourceFailed, match="sent a page instead of the file"):
+        fetch(f"{web.url}/f", target)
+    assert part_of(target).read_bytes() == BODY[:150_000]
+    assert len(web.asked) == 1
+
+
+@pytest.mark.parametrize("name", ["model.bin", "tokens.json"])
+def test_a_file_may_be_of_the_type_of_a_page(web, tmp_path, name):
+    web.serve("/f", BODY, media_type="application/json")
+    fetch(f"{web.url}/f", tmp_path / name)
+    assert (tmp_path / name).read_bytes() == BODY
+
+
 def test_more_bytes_than_the_file_has_are_not_read(web, target):
     web.serve("/f", BODY + bytes(1_000_000))
     fetch(f"{web.url}/f", target)

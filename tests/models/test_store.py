@@ -151,6 +151,39 @@ def test_files_put_there_by_hand_are_accepted(tiny, store):
     assert tiny.web.asked == []
 
 
+def test_a_model_is_named_or_its_directory_is(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME" if os.name == "posix" else "USERPROFILE", str(tmp_path))
+    mine = tmp_path / "mine"
+    for directory in (mine, tmp_path / "tiny"):
+        directory.mkdir()
+    assert store.resolve(str(mine)) == mine
+    assert store.resolve("mine") == store.resolve("./mine") == store.resolve("~/mine") == mine
+    assert store.resolve(".") == tmp_path
+    with pytest.raises(ModelMissing):  # a name before a directory that is called the same
+        store.resolve("tiny")
+    assert store.resolve("./tiny") == tmp_path / "tiny"
+    assert store.pull("tiny") == store.resolve("tiny") == store.directory / "tiny"
+
+
+@pytest.mark.parametrize("given", ["/nowhere", "./nowhere", "~/nowhere", "a/b"])
+def test_a_directory_that_is_not_there_is_called_that(store, given):
+    with pytest.raises(UsageError, match=f"^there is no directory {given}$"):
+        store.resolve(given)
+
+
+@pytest.mark.parametrize("given", ["nowhere", "", "Tiny", "~nobody-at-all", "a\0b"])
+def test_what_is_neither_a_name_nor_a_directory_lists_the_names(store, given):
+    with pytest.raises(UsageError, match=r"no model and no directory .*; the models are: tiny$"):
+        store.resolve(given)
+
+
+def test_a_file_is_no_directory(store, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"")
+    with pytest.raises(UsageError, match="there is no directory"):
+        store.resolve(str(tmp_path / "model.onnx"))
+
+
 def test_a_removed_model_is_gone(store):
     store.pull("tiny")
     store.remove("tiny")

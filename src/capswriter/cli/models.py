@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from capswriter.models.catalogue import ModelSpec
 
-MEGABYTE = 1_000_000
 LANGUAGES_LISTED = 6
 """A model that knows more languages than these is listed with their number."""
 
@@ -49,12 +48,14 @@ def command(context: click.Context) -> None:
 @command.command("list")
 @click.pass_obj
 def list_models(store: ModelStore) -> None:
-    """List every model and whether it is installed."""
-    rows = [("name", "size", "languages", "installed", "path")]
+    """List every model, whether it is installed, and what it is good for.
+
+    Those that are recommended say so. Where a model lies is told by "path".
+    """
+    rows = [("name", "engine", "size", "languages", "installed", "description")]
     for name, spec in store.models.items():
-        status = store.status(name)
-        path = "-" if status == "absent" else str(store.directory / name)
-        rows.append((name, _size(spec), _languages(spec), IN_WORDS[status], path))
+        status = IN_WORDS[store.status(name)]
+        rows.append((name, spec.engine, _size(spec), _languages(spec), status, spec.description))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -157,7 +158,8 @@ class _Bars(Progress):
 
 
 def _size(spec: ModelSpec) -> str:
-    return f"{spec.size / MEGABYTE:.0f} MB"
+    about = "" if spec.about_mb is None else "~"
+    return f"{about}{spec.size_mb} MB"
 
 
 def _languages(spec: ModelSpec) -> str:

@@ -111,19 +111,18 @@ def choose_model(config: ServerConfig) -> ChosenModel:
         ModelMissing, ModelCorrupt, DownloadFailed: and the message says what to do.
     """
     store = ModelStore(config.model_dir)
-    if config.model == "auto":
-        installed = store.installed()
+    name = config.model
+    if name == "auto":
+        installed = [each for each in store.installed() if store.models[each].recognises]
         name = DEFAULT_MODEL if DEFAULT_MODEL in installed or not installed else installed[0]
         if not installed:
             from capswriter.cli.models import pull_visibly  # noqa: PLC0415
 
             pull_visibly(store, name)
-    elif config.model in store.models:
-        name = config.model
-    else:
-        directory = Path(config.model).expanduser()
-        if not directory.is_dir():
-            known = ", ".join(store.models)
-            raise UsageError(f"--model: {config.model} is no directory and none of: {known}")
+    spec = store.models.get(name)
+    if spec is not None and not spec.recognises:
+        raise UsageError(f"--model: {name} recognises no speech; see: capswriter models list")
+    directory = store.resolve(name)
+    if spec is None:
         return ChosenModel(directory.name, directory, UNKNOWN_MODEL_MB)
-    return ChosenModel(name, store.path(name), store.models[name].memory_mb)
+    return ChosenModel(name, directory, spec.memory_mb)

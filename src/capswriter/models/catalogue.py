@@ -25,29 +25,50 @@ class ModelFile:
     """One file of a model.
 
     Args:
-        path: where it lies in the model's directory, with forward slashes.
-        size: bytes.
-        sha256: hexadecimal, lower case.
+        path: where it lies in the model's directory, with forward slashes, and in a repository.
+        size: bytes; ``None`` where only the repository's own listing tells it.
+        sha256: hexadecimal, lower case; ``None`` where only that listing tells it.
     """
 
     path: str
-    size: int
-    sha256: str
+    size: int | None = None
+    sha256: str | None = None
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the catalogue says all that the bytes are checked against."""
+        return self.size is not None and self.sha256 is not None
 
 
 @dataclass(frozen=True, slots=True)
-class HubSource:
-    """A repository on a Hugging Face hub, pinned to a revision.
+class Repository:
+    """A repository on a hub, at a revision.
 
     Args:
         repo: ``owner/name``.
-        revision: the commit.
+        revision: a commit or a tag.
         endpoints: base URLs of the hub and its mirrors, in the order to try them.
+        files: those that it gives, where it does not give all of the model.
     """
 
     repo: str
     revision: str
     endpoints: tuple[str, ...]
+    files: tuple[str, ...] = ()
+
+    def gives(self, path: str) -> bool:
+        """Tell whether a file of the model is to be had here."""
+        return not self.files or path in self.files
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource(Repository):
+    """A repository on a Hugging Face hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScopeSource(Repository):
+    """A repository on ModelScope, whose listing tells the hash of every file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +90,17 @@ class WheelSource:
 
     pieces: Mapping[str, tuple[WheelMember, ...]]
 
+    def gives(self, path: str) -> bool:
+        """Tell whether a file of the model is to be had here."""
+        return path in self.pieces
 
-Source = HubSource | WheelSource
+
+Source = HubSource | ModelScopeSource | WheelSource
+
+PUNCTUATION = "punctuation"
+"""The one engine that works on text; all others turn speech into text."""
+
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +116,7 @@ class ModelSpec:
         memory_mb: what one worker process needs with it, in megabytes.
         files: everything the engine reads.
         sources: where the files are published, in the order to try.
+        about_mb: megabytes of all files, where the catalogue does not know every file's size.
     """
 
     name: str
@@ -96,11 +127,17 @@ class ModelSpec:
     memory_mb: int
     files: tuple[ModelFile, ...]
     sources: tuple[Source, ...]
+    about_mb: int | None = None
 
     @property
-    def size(self) -> int:
-        """Bytes of all files together."""
-        return sum(file.size for file in self.files)
+    def size_mb(self) -> int:
+        """Megabytes of all files together."""
+        return self.about_mb or round(sum(file.size or 0 for file in self.files) / MEGABYTE)
+
+    @property
+    def recognises(self) -> bool:
+        """Whether it turns speech into text."""
+        return self.engine != PUNCTUATION
 
 
 def load(path: Path = CATALOGUE) -> dict[str, ModelSpec]:
@@ -133,19 +170,29 @@ def find(name: str, models: Mapping[str, ModelSpec] | None = None) -> ModelSpec:
 
 def _spec(name: str, entry: dict[str, Any]) -> ModelSpec:
     fields = dict(entry)
-    return ModelSpec(
+    spec = ModelSpec(
         name=name,
         languages=tuple(fields.pop("languages")),
         files=tuple(ModelFile(**file) for file in fields.pop("files")),
         sources=tuple(_source(source) for source in fields.pop("sources")),
         **fields,
     )
+    for file in spec.files:
+        sources = [source for source in spec.sources if source.gives(file.path)]
+        if not sources:
+            raise ValueError(f"{name}: no source gives {file.path}")
+        # Bytes that nothing is known of must never be taken.
+        if not file.pinned and any(not isinstance(each, ModelScopeSource) for each in sources):
+            raise ValueError(f"{name}: {file.path} has no hash, and a source that tells none")
+    return spec
 
 
 def _source(entry: dict[str, Any]) -> Source:
     match entry:
-        case {"kind": "hub", "repo": repo, "revision": revision, "endpoints": endpoints}:
-            return HubSource(repo, revision, tuple(endpoints))
+        case {"kind": "hub", **fields}:
+            return HubSource(**_repository(fields))
+        case {"kind": "modelscope", **fields}:
+            return ModelScopeSource(**_repository(fields))
         case {"kind": "wheels", "wheels": versions, "members": members}:
             return WheelSource(
                 {
@@ -154,7 +201,13 @@ def _source(entry: dict[str, Any]) -> Source:
                 }
             )
         case _:
-            raise ValueError(f"a source is neither a hub's nor wheels': {entry}")
+            raise ValueError(f"a source of no known kind: {entry}")
+
+
+def _repository(fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+    }
 
 
 def _member(piece: str, versions: dict[str, str]) -> WheelMember:

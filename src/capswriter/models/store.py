@@ -7,14 +7,14 @@ import json
 import os
 import shutil
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import filelock
 import platformdirs
 
-from capswriter.errors import UserError
+from capswriter.errors import UsageError, UserError
 from capswriter.models import catalogue
 from capswriter.models.checked import sha256_of
 from capswriter.models.errors import ModelCorrupt, ModelMissing, StoreUnusable
@@ -42,8 +42,14 @@ class _Seen:
     sha256: str
 
 
+NEVER = 0
+"""Stands for the time of a file that is to be hashed, whatever it looks like."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Findings:
+    """What is the matter with a model; each file with all that is known of its bytes."""
+
     missing: tuple[ModelFile, ...]
     wrong: tuple[ModelFile, ...]
 
@@ -79,6 +85,32 @@ class ModelStore:
             StoreUnusable: it cannot be read.
         """
         return self._ready(name, trust_stamp=True)
+
+    def resolve(self, name_or_directory: str) -> Path:
+        """Return the directory of a model that is given by its name or by its directory.
+
+        A name of the catalogue is taken for that, even where a directory is called the same:
+        ``./name`` is the directory. A directory of the user's own is not checked.
+
+        Args:
+            name_or_directory: a name of the catalogue, or a directory; ``~`` is the user's home.
+
+        Raises:
+            UsageError: it is neither.
+            ModelMissing, ModelCorrupt, StoreUnusable: as ``path`` raises them.
+        """
+        if name_or_directory in self.models:
+            return self.path(name_or_directory)
+        with suppress(OSError, RuntimeError):  # not ours to look at; the home of nobody
+            directory = Path(name_or_directory).expanduser()
+            if name_or_directory and directory.is_dir():
+                return directory.resolve()
+        if any(separator in name_or_directory for separator in (os.sep, "/")):
+            raise UsageError(f"there is no directory {name_or_directory}")
+        known = ", ".join(sorted(self.models))
+        raise UsageError(
+            f"there is no model and no directory {name_or_directory!r}; the models are: {known}"
+        )
 
     def verify(self, name: str) -> Path:
         """Hash every file of a model and return its directory; raises what ``path`` raises."""
@@ -132,8 +164,8 @@ class ModelStore:
                         # Only downloads need httpx, and worker processes need not load it.
                         from capswriter.models import sources  # noqa: PLC0415
 
-                        sources.fetch(spec, bad, directory, progress)
-                        _write_stamp(directory, _looks(spec, directory))
+                        for file in sources.fetch(spec, bad, directory, progress):
+                            _record(directory, file)
         return directory
 
     def remove(self, name: str) -> None:
@@ -174,22 +206,25 @@ class ModelStore:
     def _examine(self, spec: ModelSpec, *, trust_stamp: bool = True) -> _Findings:
         directory = self.directory / spec.name
         stamp = _read_stamp(directory)
-        # Before hashing: should a file change meanwhile, its new time will not match the stamp.
-        looks = _looks(spec, directory)
-        missing, wrong, sound = [], [], {}
-        for file in spec.files:
-            look = looks.get(file.path)
+        missing, wrong, seen = [], [], {}
+        for published in spec.files:
+            file = _known(published, stamp)
+            path = directory / file.path
+            before = stamp.get(file.path) if trust_stamp else None
+            # Before hashing: should a file change meanwhile, its new time will not match the stamp.
+            look = _look(path)
             if look is None:
                 missing.append(file)
-            elif (trust_stamp and look == stamp.get(file.path)) or (
-                look.size == file.size and sha256_of(directory / file.path) == file.sha256
-            ):
-                sound[file.path] = look
+            elif sound := _sound(path, file, look, before):
+                seen[file.path] = sound
             else:
                 wrong.append(file)
-        if sound != stamp and looks:
+            if file.path not in seen and file.pinned and not published.pinned:
+                # Else what is corrupt now would count as right the next time.
+                seen[file.path] = _Seen(file.size or 0, NEVER, file.sha256 or "")
+        if seen != stamp:
             with suppress(OSError):  # a store that is shared read-only is hashed every time
-                _write_stamp(directory, sound)
+                _write_stamp(directory, seen)
         return _Findings(tuple(missing), tuple(wrong))
 
     def _complete(self, spec: ModelSpec) -> bool:
@@ -232,14 +267,48 @@ def _default_directory() -> Path:
     return platformdirs.user_data_path("capswriter", appauthor=False) / "models"
 
 
-def _looks(spec: ModelSpec, directory: Path) -> dict[str, _Seen]:
-    """Tell how each file that is there looks now; its hash is what it should be, not what it is."""
-    looks = {}
-    for file in spec.files:
-        with suppress(FileNotFoundError):
-            found = (directory / file.path).stat()
-            looks[file.path] = _Seen(found.st_size, found.st_mtime_ns, file.sha256)
-    return looks
+def _known(file: ModelFile, stamp: Mapping[str, _Seen]) -> ModelFile:
+    """Add what was recorded of a file to what the catalogue says of it."""
+    seen = stamp.get(file.path)
+    if file.pinned or seen is None:
+        return file
+    return replace(
+        file,
+        size=seen.size if file.size is None else file.size,
+        sha256=seen.sha256 if file.sha256 is None else file.sha256,
+    )
+
+
+def _look(path: Path) -> tuple[int, int] | None:
+    """Tell the size of a file and the time of its last change; ``None`` where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+def _sound(
+    path: Path, file: ModelFile, look: tuple[int, int], before: _Seen | None
+) -> _Seen | None:
+    """Tell how a file looks; ``None`` where it is not the published one.
+
+    Where nothing tells what its bytes should be, those that lie there count.
+    """
+    if before is not None and before == _Seen(*look, file.sha256 or ""):
+        return before
+    if file.size not in (None, look[0]):
+        return None
+    found = sha256_of(path)
+    return _Seen(*look, found) if file.sha256 in (None, found) else None
+
+
+def _record(directory: Path, file: ModelFile) -> None:
+    """Note that a file was just found to be what ``file`` says."""
+    look = _look(directory / file.path)
+    if look is not None and file.sha256 is not None:
+        stamp = _read_stamp(directory)
+        _write_stamp(directory, {**stamp, file.path: _Seen(*look, file.sha256)})
 
 
 def _read_stamp(directory: Path) -> dict[str, _Seen]:

@@ -82,7 +82,7 @@ def _join(
             for block in _blocks(pieces):
                 joined.write(block)
                 progress(target.name, joined.tell(), file.size)
-                if joined.tell() > file.size:
+                if file.size is not None and joined.tell() > file.size:
                     break  # an archive can unpack to any length
         publish(target, size=file.size, sha256=file.sha256)
     except BROKEN_ARCHIVE as error:
