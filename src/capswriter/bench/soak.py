@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import random
 import signal
@@ -44,7 +45,13 @@ LEAVE = 0.15
 SURE = 3.0
 """Standard errors by which a slope must exceed what is allowed to count as a trend."""
 
+FEWEST = 3
+"""Looks at the front that a slope needs."""
+
 WORKERS = 2
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells give it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +93,11 @@ def slope(at: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
         values: at these times.
 
     Returns:
-        What they grow by in an hour, and the standard error of that.
+        What they grow by in an hour, and the standard error of that: infinite where there are too
+        few to tell.
     """
+    if len(at) < FEWEST:
+        return 0.0, math.inf
     times, seen = np.asarray(at) / 3600, np.asarray(values)
     spread = float(((times - times.mean()) ** 2).sum())
     steepness = float(((times - times.mean()) * (seen - seen.mean())).sum()) / spread
@@ -96,8 +106,13 @@ def slope(at: Sequence[float], values: Sequence[float]) -> tuple[float, float]:
     return steepness, error
 
 
-async def soak(url: str, pid: int, recordings: Sequence[Path], seconds: float) -> Soak:
-    """Load the server at ``url``, whose front is process ``pid``, for so long."""
+async def soak(
+    url: str, pid: int, recordings: Sequence[Path], seconds: float, result: Soak
+) -> None:
+    """Load the server at ``url``, whose front is process ``pid``, for so long.
+
+    What is seen goes to ``result`` at once, so that it is there when this is interrupted.
+    """
     phrases = [samples for path in recordings for samples in _phrases(path)]
     mics = [Work("mic", each[: 4 * SAMPLE_RATE], f"mic {n}") for n, each in enumerate(phrases)]
     files = [Work("file", each, f"file {n}") for n, each in enumerate(phrases)]
@@ -105,7 +120,7 @@ async def soak(url: str, pid: int, recordings: Sequence[Path], seconds: float) -
     for work in (*mics, *files):
         outcome = await once(url, work)
         texts[work.name] = outcome.text
-    result, ends = Soak(), time.monotonic() + seconds
+    ends = time.monotonic() + seconds
 
     def note(outcome: Outcome) -> None:
         is_right = outcome.text == texts[outcome.name]
@@ -129,11 +144,13 @@ async def soak(url: str, pid: int, recordings: Sequence[Path], seconds: float) -
             if time.monotonic() >= ends:
                 break
         group.cancel_scope.cancel()
-    return result
 
 
 def report(result: Soak) -> bool:
     """Print what was seen and tell whether nothing grows and nothing went wrong."""
+    if not result.at:
+        click.echo("it is too early for a report")
+        return False
     tasks = ", ".join(f"{count} {end}" for end, count in result.ends.most_common())
     click.echo(f"{result.at[-1] / 60:.1f} min, {result.kills} kills; tasks: {tasks}")
     first = next((n for n, at in enumerate(result.at) if at > min(WARM_UP, result.at[-1] / 4)), 0)
@@ -143,9 +160,10 @@ def report(result: Soak) -> bool:
         growth, error = slope(at, values)
         grows = growth - SURE * error > limit.per_hour
         good = good and not grows
+        verdict = "GROWS" if grows else "no trend" if math.isfinite(error) else "too few to tell"
         click.echo(
             f"{name:11}  median {np.median(values):8.2f}  {growth:+8.2f} ± {error:.2f} {limit.unit}"
-            f" per hour  {'GROWS' if grows else 'no trend'}"
+            f" per hour  {verdict}"
         )
     return good
 
@@ -184,7 +202,7 @@ def _phrases(path: Path) -> list[Samples]:
     return [samples[start : start + size] for start in range(0, len(samples) - size, 2 * size)]
 
 
-async def _run(recordings: list[Path], minutes: float) -> bool:
+async def _run(recordings: list[Path], minutes: float, result: Soak) -> bool:
     command = ["-m", "capswriter", "serve", "--port", "0", "--workers", str(WORKERS)]
     server = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -199,7 +217,8 @@ async def _run(recordings: list[Path], minutes: float) -> bool:
             click.echo("the server did not start; scripts/test installs the model it needs")
             return False
         click.echo(line.strip())
-        return report(await soak(line.split()[1], server.pid, recordings, minutes * 60))
+        await soak(line.split()[1], server.pid, recordings, minutes * 60, result)
+        return report(result)
     finally:
         if server.returncode is None:
             server.send_signal(signal.SIGTERM)
@@ -207,10 +226,19 @@ async def _run(recordings: list[Path], minutes: float) -> bool:
 
 
 def main() -> int:
-    """Soak for as many minutes as the argument says; 1 if anything grows or went wrong."""
+    """Soak for as many minutes as the argument says; 1 if anything grows or went wrong.
+
+    Ctrl-C ends it early, with a report of what was seen so far.
+    """
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 15.0
     recordings = sorted(Path("ref_codes", "samples").glob("*.mp3"))
-    return 0 if anyio.run(_run, recordings, minutes) else 1
+    result = Soak()
+    try:
+        return 0 if anyio.run(_run, recordings, minutes, result) else 1
+    except KeyboardInterrupt:
+        click.echo("interrupted")
+        report(result)
+        return INTERRUPTED
 
 
 if __name__ == "__main__":
