@@ -1,6 +1,7 @@
 """The shipped catalogue is whole, and unknown names are answered usefully."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -157,6 +158,20 @@ def test_the_files_whose_hash_is_not_published_are_few():
     }
     assert SHIPPED["paraformer-large"].size_mb == 240
     assert {type(source) for source in SHIPPED["paraformer-large"].sources} == {ModelScopeSource}
+
+
+def test_the_documentation_lists_every_model_as_it_is():
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = [re.split(r" *\| *", line)[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    described = {row[0].strip("`"): row[1:] for row in rows if len(row) == 7}
+    assert list(described) == list(SHIPPED)
+    for name, (engine, _, download, worker, files, licence) in described.items():
+        spec = SHIPPED[name]
+        about = "about " if spec.about_mb else ""
+        assert (engine, int(files)) == (spec.engine, len(spec.files))
+        assert download == f"{about}{spec.size_mb} MB"
+        assert worker == f"{spec.memory_mb:,} MB"
+        assert spec.licence in licence
 
 
 def test_one_is_recommended():
