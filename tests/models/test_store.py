@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from capswriter.errors import UsageError, UserError
+from capswriter.models import package_index
 from capswriter.models import store as module
 from capswriter.models.errors import DownloadFailed, ModelCorrupt, ModelMissing, StoreUnusable
 from capswriter.models.store import STAMP, WAITING, ModelStore
@@ -59,6 +60,11 @@ def test_an_unreachable_hub_is_passed_over_for_its_mirror(tiny, store):
     start = time.monotonic()
     store.pull("tiny")
     assert time.monotonic() - start < 2
+
+
+def test_a_source_that_is_not_needed_is_not_looked_for(store, monkeypatch):
+    monkeypatch.setattr(package_index, "indexes", lambda: pytest.fail("runs pip, for nothing"))
+    store.pull("tiny")
 
 
 def test_pulling_again_asks_nobody(tiny, store):

@@ -44,14 +44,14 @@ def fetch(
     with connect() as client:
         for source, site in _sites(spec):
             asked = tuple(file for file in wanted.values() if source.gives(file.path))
-            if not asked:
-                continue
             try:
                 for file in _fetched(client, site, source, asked, directory, progress=progress):
                     del wanted[file.path]
                     yield file
             except SourceFailed as reason:
                 reasons.append(f"{_host(site)}: {reason}")
+            if not wanted:
+                break  # finding the sites of the next source may take a second
     if wanted:
         raise DownloadFailed(_despair(spec, wanted, directory, reasons))
     shutil.rmtree(directory / wheels.KEPT_IN, ignore_errors=True)
