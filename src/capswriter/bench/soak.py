@@ -132,7 +132,8 @@ async def soak(
         group.start_soon(_kill, pid, result)
         began = time.monotonic()
         for turn in itertools.count():
-            await anyio.sleep(began + (turn + 1) * SAMPLE_EVERY - time.monotonic())
+            due = began + (turn + 1) * SAMPLE_EVERY
+            await anyio.sleep(max(0.0, due - time.monotonic()))
             probe = await once(url, mics[0])
             note(probe)
             front = psutil.Process(pid)
