@@ -272,8 +272,14 @@ def main() -> None:
         print(
             build, *(f"{entry['sort']}: {entry['margin']}" for entry in record[build]), sep="\n  "
         )
+    blocks = (
+        f'"{build}": [\n'
+        + ",\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+        + "\n]"
+        for build, lines in record.items()
+    )
     (chosen.folder / "expected.json").write_text(
-        json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        "{\n" + ",\n".join(blocks) + "\n}\n", encoding="utf-8"
     )
 
 

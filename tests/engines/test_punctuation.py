@@ -6,9 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
 
 from capswriter.engines import EngineFailed, Options, Traits
 from capswriter.engines.marks import HALF_WIDTH, punctuated, words_of
@@ -251,15 +253,38 @@ def test_silence_stays_silence():
     assert engine.transcribe(SAMPLES, Options()) == Transcript("", "zh", (), "happy", "speech")
 
 
-def test_text_survives_when_its_punctuation_fails(caplog, tmp_path):
+@pytest.fixture
+def takes_two_words(tmp_path):
+    """A directory whose network fails for any number of words but two."""
     shutil.copytree(FIXTURE / "offline", tmp_path / "model")
-    # More words than the network knows: ONNX Runtime refuses the ids of the last ones.
-    punctuator = load(tmp_path / "model")
-    punctuator._ids["今"] = 1_000_000
-    engine = Punctuated(Hears("今", "天"), punctuator)
+    inputs = [
+        helper.make_tensor_value_info("inputs", TensorProto.INT32, [1, "n"]),
+        helper.make_tensor_value_info("text_lengths", TensorProto.INT32, [1]),
+    ]
+    nodes = [
+        helper.make_node("Cast", ["inputs"], ["ids"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["ids", "two"], ["both"]),
+        helper.make_node("MatMul", ["both", "weights"], ["logits"]),
+    ]
+    weights = [
+        numpy_helper.from_array(np.array([1, 2, 1]), "two"),
+        numpy_helper.from_array(np.eye(1, 6, dtype=np.float32), "weights"),
+    ]
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 2, 6])
+    model = helper.make_model(
+        helper.make_graph(nodes, "two", inputs, [logits], weights),
+        opset_imports=[helper.make_opsetid("", 14)],
+    )
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "model" / "model.onnx")
+    return tmp_path / "model"
+
+
+def test_text_survives_when_its_punctuation_fails(caplog, takes_two_words):
+    engine = Punctuated(Hears("今", "天", "好"), load(takes_two_words))
     with caplog.at_level(logging.WARNING):
         transcript = engine.transcribe(SAMPLES, Options())
-    assert transcript == Hears("今", "天").transcript
+    assert transcript == Hears("今", "天", "好").transcript
     assert "could not be punctuated" in caplog.text
 
 

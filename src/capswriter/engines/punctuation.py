@@ -21,7 +21,7 @@ import numpy as np
 import yaml  # type: ignore[import-untyped]
 
 from capswriter.engines.base import Engine, EngineFailed, Options
-from capswriter.engines.graph import open_graph
+from capswriter.engines.mapped import open_mapped
 from capswriter.engines.marks import ENDING, FULL_WIDTH, punctuated, words_of
 from capswriter.text.characters import is_spoken
 from capswriter.transcript import Token, Transcript
@@ -210,7 +210,7 @@ def load(directory: Path, *, threads: int = 1, device: str = "cpu") -> Punctuato
         raise EngineFailed(f"{directory} holds no model for punctuation ({' or '.join(FILES)})")
     try:
         punctuator = Punctuator(
-            open_graph(path, threads=threads, device=device),
+            open_mapped(path, threads=threads, device=device),
             _vocabulary(directory / "tokens.json"),
             _labels(directory / "config.yaml"),
         )
