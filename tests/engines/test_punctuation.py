@@ -306,6 +306,24 @@ def test_the_quantised_network_is_taken_first(tmp_path):
     assert load(model).labels(list(record["text"])) == record["labels"]
 
 
+def test_a_model_that_was_exported_for_sherpa_onnx_needs_no_other_file(tmp_path):
+    model = onnx.load(FIXTURE / "offline" / "model.onnx")
+    words = json.loads((FIXTURE / "offline" / "tokens.json").read_text(encoding="utf-8"))
+    # The keys that sherpa-onnx reads, in its csrc/offline-ct-transformer-model.cc.
+    for key, value in {
+        "model_type": "ct_transformer",
+        "tokens": "|".join(words),
+        "vocab_size": str(len(words)),
+        "punctuations": "<unk>|_|，|。|？|、",
+        "unk_symbol": "<unk>",
+    }.items():
+        model.metadata_props.add(key=key, value=value)
+    onnx.save(model, tmp_path / "model.int8.onnx")
+    punctuator = load(tmp_path)
+    for record in EXPECTED["offline"]:
+        assert punctuator.labels(words_of(record["text"])[0]) == record["labels"]
+
+
 @pytest.mark.parametrize("file", ["model.onnx", "tokens.json", "config.yaml"])
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[1]"])
 def test_a_missing_or_broken_file_is_told_in_one_line(tmp_path, file, content):

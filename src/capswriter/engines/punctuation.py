@@ -48,7 +48,7 @@ MARKLESS = "_"
 
 COMMA, STOP = "，", "。"
 
-FILES = ("model_quant.onnx", "model.onnx")
+FILES = ("model_quant.onnx", "model.int8.onnx", "model.onnx")
 """Names of the network, the one to prefer first."""
 
 WORD_LIST = "jieba_usr_dict"
@@ -193,7 +193,8 @@ def load(directory: Path, *, threads: int = 1, device: str = "cpu") -> Punctuato
 
     Args:
         directory: holds ``model_quant.onnx`` or ``model.onnx``, ``tokens.json`` and
-            ``config.yaml``, as FunASR publishes them.
+            ``config.yaml``, as FunASR publishes them; or ``model.int8.onnx`` or ``model.onnx`` that
+            was exported for sherpa-onnx, which carries the other two in itself.
         threads: of the CPU, used at once.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the better one that is there.
 
@@ -209,11 +210,14 @@ def load(directory: Path, *, threads: int = 1, device: str = "cpu") -> Punctuato
     if path is None:
         raise EngineFailed(f"{directory} holds no model for punctuation ({' or '.join(FILES)})")
     try:
-        punctuator = Punctuator(
-            open_mapped(path, threads=threads, device=device),
-            _vocabulary(directory / "tokens.json"),
-            _labels(directory / "config.yaml"),
-        )
+        session = open_mapped(path, threads=threads, device=device)
+        carried = session.get_modelmeta().custom_metadata_map
+        if "punctuations" in carried:
+            vocabulary, labels = carried["tokens"].split("|"), carried["punctuations"].split("|")
+        else:
+            vocabulary = _vocabulary(directory / "tokens.json")
+            labels = _labels(directory / "config.yaml")
+        punctuator = Punctuator(session, vocabulary, labels)
         punctuator.check()
     except Exception as error:  # ONNX Runtime's, of many classes
         reason = " ".join(str(error).split())
