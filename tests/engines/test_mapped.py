@@ -1,4 +1,5 @@
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,19 @@ def test_the_graph_is_handed_over_without_the_table(lookup, table):
     assert entries["location"] == lookup.name
     offset, length = int(entries["offset"]), int(entries["length"])
     assert lookup.read_bytes()[offset : offset + length] == table.tobytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_to_a_model_is_followed(lookup, table, tmp_path):
+    (tmp_path / "model.onnx").symlink_to(lookup)
+    (rows,) = open_mapped(tmp_path / "model.onnx").run(None, {"ids": np.array([7], np.int32)})
+    np.testing.assert_array_equal(rows, table[[7]])
+
+
+def test_a_model_in_the_working_directory_is_found(lookup, table, monkeypatch):
+    monkeypatch.chdir(lookup.parent)
+    (rows,) = open_mapped(Path(lookup.name)).run(None, {"ids": np.array([7], np.int32)})
+    np.testing.assert_array_equal(rows, table[[7]])
 
 
 def test_a_row_beyond_the_table_is_refused(lookup):

@@ -55,6 +55,7 @@ def open_mapped(path: Path, *, threads: int = 1, device: str = "cpu") -> ort.Inf
     Raises:
         Exception: ONNX Runtime's own, of many classes, where the file is no sound model.
     """
+    path = path.resolve()  # hubs link to their files; ONNX Runtime maps none beyond the folder
     wanted = providers(device)
     graph = without_tables(path) if len(wanted) == 1 else None
     if graph is None:
