@@ -1,9 +1,11 @@
+import logging
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -49,6 +51,13 @@ def test_rows_of_a_table_that_stays_in_its_file_are_those_of_the_table(lookup, t
     np.testing.assert_array_equal(rows, table[ids])
 
 
+@pytest.mark.skipif(ort.__version__.startswith("1.20."), reason="that version cannot map it")
+def test_the_table_is_mapped_and_not_read(lookup, caplog):
+    with caplog.at_level(logging.INFO):
+        open_mapped(lookup)
+    assert not caplog.records
+
+
 def test_the_graph_is_handed_over_without_the_table(lookup, table):
     slim = without_tables(lookup)
     assert len(slim) < 1_000
@@ -91,6 +100,15 @@ def test_a_whole_network_gives_the_same_with_all_its_weights_mapped(tmp_path, mo
     (ours,) = session.run(None, given_values)
     (theirs,) = open_graph(path).run(None, given_values)
     np.testing.assert_array_equal(ours, theirs)
+
+
+def test_what_onnx_runtime_will_not_map_is_read(lookup, table, monkeypatch, caplog):
+    # As 1.20 does, which looks for the file in the working directory.
+    monkeypatch.setattr(mapped, "FOLDER", "session.no_such_setting")
+    with caplog.at_level(logging.INFO):
+        (rows,) = open_mapped(lookup).run(None, {"ids": np.array([7], np.int32)})
+    assert "cannot be mapped" in caplog.text
+    np.testing.assert_array_equal(rows, table[[7]])
 
 
 def test_a_model_of_small_parts_is_opened_as_it_is():

@@ -12,6 +12,7 @@ field numbers of https://github.com/onnx/onnx/blob/main/onnx/onnx.proto.
 
 from __future__ import annotations
 
+import logging
 import mmap
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,6 +36,8 @@ GRAPH, INITIALIZER, RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 7, 5, 9, 13, 14
 EXTERNAL = b"\x01"
 KEY, VALUE = 1, 2
 VARINT, FIXED_64, DELIMITED, FIXED_32 = 0, 1, 2, 5
+
+logger = logging.getLogger(__name__)
 
 
 class _Field(NamedTuple):
@@ -62,7 +65,13 @@ def open_mapped(path: Path, *, threads: int = 1, device: str = "cpu") -> ort.Inf
         return open_graph(path, threads=threads, device=device)
     chosen = options(threads)
     chosen.add_session_config_entry(FOLDER, str(path.parent))
-    return ort.InferenceSession(graph, chosen, providers=wanted)
+    try:
+        return ort.InferenceSession(graph, chosen, providers=wanted)
+    except (
+        Exception
+    ):  # 1.20 looks for the file in the working directory; each version has its checks
+        logger.info("the tables of %s cannot be mapped, and are read", path, exc_info=True)
+        return open_graph(path, threads=threads, device=device)
 
 
 def without_tables(path: Path) -> bytes | None:
