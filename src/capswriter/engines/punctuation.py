@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from capswriter.engines.base import Engine, EngineFailed, Options
 from capswriter.engines.mapped import open_mapped
