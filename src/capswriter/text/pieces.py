@@ -46,7 +46,7 @@ def display_pieces(tokens: Sequence[Token]) -> tuple[Token, ...]:
         tokens: in order; times in seconds. A token that runs into the next is cut there.
     """
     text = "".join(token.text for token in tokens)
-    times = list(_character_times(tokens))
+    times = list(character_times(tokens))
     kinds = "".join(map(kind, text))
     pieces: list[Token] = []
     for match in _PIECE.finditer(kinds):
@@ -58,7 +58,8 @@ def display_pieces(tokens: Sequence[Token]) -> tuple[Token, ...]:
     return tuple(pieces)
 
 
-def _character_times(tokens: Sequence[Token]) -> Iterator[tuple[float, float]]:
+def character_times(tokens: Sequence[Token]) -> Iterator[tuple[float, float]]:
+    """Give each character its share of its token's time, as ``display_pieces`` says."""
     starts = list(accumulate((token.start for token in tokens), max))
     for index, token in enumerate(tokens):
         start = starts[index]
