@@ -52,3 +52,14 @@ def publish(target: Path, *, size: int | None, sha256: str | None) -> None:
         part.unlink()
         raise WrongBytes
     part.replace(target)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file that others read at any moment: they see all of it, or the one before.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

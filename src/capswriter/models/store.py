@@ -16,7 +16,7 @@ import platformdirs
 
 from capswriter.errors import UsageError, UserError
 from capswriter.models import catalogue
-from capswriter.models.checked import sha256_of
+from capswriter.models.checked import sha256_of, write_atomically
 from capswriter.models.errors import ModelCorrupt, ModelMissing, StoreUnusable
 from capswriter.models.progress import Progress, silent
 
@@ -69,7 +69,7 @@ class ModelStore:
     def __init__(
         self, directory: Path | None = None, *, models: Mapping[str, ModelSpec] | None = None
     ) -> None:
-        self.directory = _default_directory() if directory is None else directory
+        self.directory = default_directory() if directory is None else directory
         self.models = catalogue.load() if models is None else models
 
     def path(self, name: str) -> Path:
@@ -261,7 +261,8 @@ class ModelStore:
             ) from error
 
 
-def _default_directory() -> Path:
+def default_directory() -> Path:
+    """Tell where models lie: ``CAPSWRITER_MODEL_DIR``, else in the user's data directory."""
     if chosen := os.environ.get("CAPSWRITER_MODEL_DIR"):
         return Path(chosen).expanduser().absolute()
     return platformdirs.user_data_path("capswriter", appauthor=False) / "models"
@@ -324,6 +325,4 @@ def _write_stamp(directory: Path, seen: Mapping[str, _Seen]) -> None:
         path: {"size": look.size, "mtime_ns": look.mtime_ns, "sha256": look.sha256}
         for path, look in seen.items()
     }
-    draft = directory / f"{STAMP}.{os.getpid()}"
-    draft.write_text(json.dumps(entries), encoding="utf-8")
-    draft.replace(directory / STAMP)
+    write_atomically(directory / STAMP, json.dumps(entries))

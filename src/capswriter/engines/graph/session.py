@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import onnxruntime as ort
 
+from capswriter.engines.graph import prepared
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from capswriter.engines.graph.prepare import Feed
 
-def open_graph(path: Path, *, threads: int = 1, device: str = "cpu") -> ort.InferenceSession:
-    """Open a model.
+logger = logging.getLogger(__name__)
+
+
+def open_graph(
+    path: Path, *, threads: int = 1, device: str = "cpu", trials: Sequence[Feed] = ()
+) -> ort.InferenceSession:
+    """Open a model; on the CPU its prepared copy, which is made the first time.
+
+    Where no copy can be made or read, a warning says why and the model is opened as it is.
 
     Args:
         path: of the ``.onnx`` file.
         threads: of the CPU for one run.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the better one that is there.
+        trials: inputs such as the graph will get, of several lengths, by which the copy is
+            checked. Batches are one, lengths are whole. Without any, no copy is made.
 
     Raises:
         Exception: ONNX Runtime's own, of many classes, where the file is no sound model.
     """
-    return ort.InferenceSession(str(path), options(threads), providers=providers(device))
+    chosen = providers(device)
+    if trials and len(chosen) == 1:
+        copy = prepared.find_or_make(path, trials)
+        if copy is not None:
+            try:
+                return open_session(copy, threads=threads, optimise=False)
+            except Exception as error:  # noqa: BLE001  # of many classes
+                logger.warning("%s: its prepared copy cannot be opened: %s", path, error)
+    return ort.InferenceSession(str(path), options(threads), providers=chosen)
+
+
+def open_session(path: Path, *, threads: int = 1, optimise: bool = True) -> ort.InferenceSession:
+    """Open a file on the CPU, as it is.
+
+    Args:
+        path: of the ``.onnx`` file.
+        threads: for one run.
+        optimise: whether ONNX Runtime is to look for what it can fuse.
+    """
+    settings = options(threads)
+    if not optimise:
+        settings.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
 
 
 def options(threads: int) -> ort.SessionOptions:

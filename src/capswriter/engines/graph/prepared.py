@@ -1,0 +1,223 @@
+"""The prepared copies of models on this computer: found, made once, checked, thrown away.
+
+They lie in the model store, under names that hold all that they depend on: the model's hash, ONNX
+Runtime's version and the processor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+import filelock
+import onnxruntime as ort
+
+from capswriter.engines.graph import cpu
+from capswriter.models.checked import sha256_of, write_atomically
+from capswriter.models.store import default_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from capswriter.engines.graph.prepare import Feed
+
+logger = logging.getLogger(__name__)
+
+REVISION = 1
+"""Of the way copies are made; raise it with every change to ``prepare`` or ``rewrite``."""
+
+MODEL, MANIFEST, FAILED = "model.onnx", "manifest.json", "failed.txt"
+
+HASHED = 20
+"""Letters of a hash in a name."""
+
+PATIENCE = 900.0
+"""Seconds that making a copy may take."""
+
+ROOM = 4
+"""Times the model's size that must be free on the disk."""
+
+SULK = 24 * 3600.0
+"""Seconds after a failure until the next try, since every worker would fail as slowly."""
+
+State = Literal["prepared", "not prepared", "corrupt", "cannot be prepared"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """How a file looked when it was hashed."""
+
+    size: int
+    mtime_ns: int
+    sha256: str
+
+    @classmethod
+    def at(cls, path: Path) -> _Look:
+        found = path.stat()
+        return cls(found.st_size, found.st_mtime_ns, sha256_of(path))
+
+    def fits(self, path: Path) -> bool:
+        """Tell whether the file still looks so."""
+        found = path.stat()
+        return (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns)
+
+
+def find_or_make(source: Path, trials: Sequence[Feed]) -> Path | None:
+    """Find a model's prepared copy, or make it; None where there is none to be had.
+
+    Processes that want the same copy wait for the first of them. Nothing is raised: the reason
+    why there is no copy is logged, and the model can be used as it is.
+
+    Args:
+        source: the ``.onnx`` file.
+        trials: see ``prepare.make``.
+    """
+    try:
+        place = _place(source)
+        if _state(place) not in {"prepared", "cannot be prepared"}:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with filelock.FileLock(f"{place}.lock"):
+                _make_where_missing(source, place, trials)
+    except (OSError, subprocess.SubprocessError) as error:
+        logger.warning("%s is used as it is, more slowly: not prepared: %s", source, error)
+        return None
+    return place / MODEL if _state(place) == "prepared" else None
+
+
+def state(source: Path, *, thorough: bool = False) -> State:
+    """Tell how a model's prepared copy is.
+
+    Args:
+        source: the ``.onnx`` file.
+        thorough: hash the copy, whatever its files look like.
+
+    Raises:
+        OSError: the model cannot be read.
+    """
+    return _state(_place(source), thorough=thorough)
+
+
+def forget(source: Path) -> None:
+    """Delete what was prepared from a model, for any processor and version.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    for place in _root().glob(f"{_hash_of(source)[:HASHED]}-*"):
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink()
+
+
+def _root() -> Path:
+    return default_directory() / "prepared"
+
+
+def _place(source: Path) -> Path:
+    version = f"ort{ort.__version__}-{cpu.identity()}-r{REVISION}"
+    return _root() / f"{_hash_of(source)[:HASHED]}-{version}"
+
+
+def _state(place: Path, *, thorough: bool = False) -> State:
+    with suppress(FileNotFoundError):
+        failed = (place / FAILED).stat().st_mtime
+        return "cannot be prepared" if time.time() - failed < SULK else "not prepared"
+    try:
+        manifest = json.loads((place / MANIFEST).read_bytes())
+        looks = {name: _Look(**look) for name, look in manifest["files"].items()}
+        for name, look in looks.items():
+            trusted = not thorough and look.fits(place / name)
+            if not trusted and sha256_of(place / name) != look.sha256:
+                return "corrupt"
+    except FileNotFoundError:
+        return "corrupt" if place.exists() else "not prepared"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "corrupt"
+    return "prepared"
+
+
+def _make_where_missing(source: Path, place: Path, trials: Sequence[Feed]) -> None:
+    """Make a copy, under the lock, unless another process has done so meanwhile."""
+    found = _state(place)
+    if found in {"prepared", "cannot be prepared"}:
+        return
+    if found == "corrupt":
+        logger.warning("the prepared copy of %s is corrupt: it is made again", source)
+    for left in (place, *place.parent.glob(f"{place.name}.draft-*")):
+        shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
+    size, free = source.stat().st_size, shutil.disk_usage(place.parent).free
+    if free < ROOM * size:
+        raise OSError(
+            f"{ROOM * size / 1e6:.0f} MB must be free in {place.parent}, {free / 1e6:.0f} are"
+        )
+    draft = place.with_name(f"{place.name}.draft-{os.getpid()}")
+    draft.mkdir()
+    try:
+        _make(source, draft, trials)
+        draft.replace(place)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _make(source: Path, draft: Path, trials: Sequence[Feed]) -> None:
+    """Fill a directory with a copy, or with the reason why there is none."""
+    logger.info("preparing %s for this computer, once", source)
+    began = time.monotonic()
+    reason = _make_apart(source, draft, trials)
+    if reason:
+        for path in draft.iterdir():
+            path.unlink()
+        write_atomically(draft / FAILED, reason)
+        logger.warning("%s is used as it is, more slowly: not prepared: %s", source, reason)
+        return
+    looks = {path.name: asdict(_Look.at(path)) for path in draft.iterdir()}
+    write_atomically(draft / MANIFEST, json.dumps({"source": source.name, "files": looks}))
+    logger.info("%s was prepared in %.0f s", source, time.monotonic() - began)
+
+
+def _make_apart(source: Path, draft: Path, trials: Sequence[Feed]) -> str:
+    """Make a copy in a process of its own; the reason why there is none, or nothing."""
+    from capswriter.engines.graph.prepare import save_trials  # noqa: PLC0415  # needs onnx
+
+    inputs = draft / "trials.npz"
+    save_trials(inputs, trials)
+    module = "capswriter.engines.graph.prepare"
+    made = subprocess.run(  # noqa: S603  # our own module
+        [sys.executable, "-m", module, source, draft, inputs],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    inputs.unlink()
+    if made.returncode < 0:
+        return f"the process was ended by signal {-made.returncode}"
+    said = made.stderr.strip().splitlines() or ["it failed without a word"]
+    return said[-1] if made.returncode else ""
+
+
+def _hash_of(source: Path) -> str:
+    """Hash a model, or remember its hash: hashing takes as long as loading."""
+    named = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:HASHED]
+    memory = _root() / "hashes" / f"{named}.json"
+    with suppress(OSError, ValueError, TypeError):
+        look = _Look(**json.loads(memory.read_bytes()))
+        if look.fits(source):
+            return look.sha256
+    look = _Look.at(source)
+    with suppress(OSError):  # a store that may not be written is hashed every time
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(memory, json.dumps(asdict(look)))
+    return look.sha256
