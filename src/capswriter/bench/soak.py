@@ -208,9 +208,12 @@ async def _run(recordings: list[Path], minutes: float, result: Soak) -> bool:
     server = await asyncio.create_subprocess_exec(
         sys.executable,
         *command,
+        "--until-stdin-closes",  # as it does when this process is killed
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
         env=os.environ,
+        start_new_session=True,  # else Ctrl-C ends it under its clients
     )
     try:
         line = (await server.stdout.readline()).decode() if server.stdout else ""
