@@ -10,8 +10,11 @@ from capswriter.engines.base import Engine, EngineFailed
 if TYPE_CHECKING:
     from pathlib import Path
 
-RECOGNISED_BY = {"whisper": ("model.bin", "config.json", "tokenizer.json")}
-"""Engine by the files that a directory of its models has."""
+RECOGNISED_BY = {
+    "whisper": ("model.bin", "config.json", "tokenizer.json"),
+    "paraformer": ("model*.onnx", "tokens.*"),
+}
+"""Engine by the files, or patterns of them, that a directory of its models has."""
 
 
 def load(directory: Path, *, threads: int = 1, device: str = "cpu") -> Engine:
@@ -26,7 +29,7 @@ def load(directory: Path, *, threads: int = 1, device: str = "cpu") -> Engine:
         EngineFailed: no engine knows these files, or they cannot be loaded.
     """
     for name, files in RECOGNISED_BY.items():
-        if all((directory / file).is_file() for file in files):
+        if all(any(directory.glob(file)) for file in files):
             module = import_module(f"capswriter.engines.{name}")
             return cast("Engine", module.load(directory, threads=threads, device=device))
     known = "; ".join(f"{name}: {', '.join(files)}" for name, files in RECOGNISED_BY.items())
