@@ -26,6 +26,14 @@ server = ServerConfig(
     device="cpu",
     # Language of utterances whose client names none: "auto", or a code such as "zh", "en", "yue".
     language="auto",
+    # True writes spoken numbers as numbers in final results (二十三 as 23), where the model does
+    # not do so itself; False leaves them as words.
+    itn=True,
+    # True sets a space between Chinese characters and Latin letters in final results: 用 Python 写.
+    spacing=True,
+    # Chinese characters of final results: "keep" (as the model writes), "simplified" or
+    # "traditional".
+    script="keep",
     # Connections at once; the next one is refused.
     max_connections=200,
     # Recognitions at once; None for the number of workers.

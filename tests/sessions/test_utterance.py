@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -28,6 +29,7 @@ from capswriter.sessions import (
     Update,
     Utterance,
 )
+from capswriter.text.finish import Finishing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -364,3 +366,75 @@ async def test_the_event_loop_stays_free_while_hours_arrive_at_once(tmp_path):
                 await asyncio.sleep(0.002)
             assert (await running)[-1].covered == 3600
     assert longest < 0.25
+
+
+SAID = [["zh", ""], ["zh", "用Python写了二十三行"], ["ja", "二十三歳です"], ["zh", "頭髮"]]
+
+
+async def finished(
+    tmp_path: Path, finishing: Finishing | None, *numbers: int, loader: str = "load"
+) -> list[Update]:
+    (tmp_path / "phrases.json").write_text(json.dumps(SAID), encoding="utf-8")
+    spec = EngineSpec(tmp_path, loader=f"phrase_engine:{loader}", modules=("phrase_engine",))
+    async with Recogniser(spec, workers=1) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, policy=POLICY, finishing=finishing)
+            return await transcribe(utterance, *frames_of(phrases(*numbers)))
+
+
+def told(updates: list[Update]) -> str:
+    return "".join(token.text for update in updates for token in update.tokens)
+
+
+async def test_the_last_update_has_the_finished_text_and_all_before_it_what_was_heard(tmp_path):
+    updates = await finished(tmp_path, Finishing(script="simplified"), 1, 2, 3)
+    assert told(updates) == "用Python写了二十三行二十三歳です頭髮"
+    assert [update.finished for update in updates[:-1]] == [None] * (len(updates) - 1)
+    final = updates[-1].finished
+    assert "".join(token.text for token in final) == "用 Python 写了23行二十三歳です头发"
+    said = [token for update in updates for token in update.tokens]
+    [number] = [token for token in final if token.text == "23"]
+    first = next(token for token in said if token.text == "二")
+    last = next(token for token in said if token.text == "三")
+    assert (number.start, number.end) == pytest.approx((first.start, last.end))
+    assert next(token for token in said if token.text == "行") in final
+
+
+async def test_an_engine_that_normalises_is_not_normalised_again(tmp_path):
+    updates = await finished(tmp_path, Finishing(), 1, loader="load_normalising")
+    assert "".join(t.text for t in updates[-1].finished) == "用 Python 写了二十三行"
+
+
+@pytest.mark.parametrize(
+    ("finishing", "numbers"),
+    [(None, [1]), (Finishing(itn=False, spacing=False), [1]), (Finishing(), [2, 3])],
+)
+async def test_where_nothing_changes_there_is_no_finished_text(tmp_path, finishing, numbers):
+    updates = await finished(tmp_path, finishing, *numbers)
+    assert told(updates)
+    assert updates[-1].finished is None
+
+
+async def test_a_text_that_cannot_be_finished_is_still_told(tmp_path, monkeypatch, caplog):
+    def fail(passages, finishing):
+        raise ValueError("out of luck")
+
+    monkeypatch.setattr("capswriter.sessions.utterance.finish", fail)
+    updates = await finished(tmp_path, Finishing(), 1)
+    assert told(updates) == "用Python写了二十三行"
+    assert updates[-1].is_last
+    assert updates[-1].finished is None
+    assert "could not be finished" in caplog.text
+
+
+async def test_finishing_runs_in_a_thread_of_the_ears(tmp_path, monkeypatch):
+    threads = []
+
+    def note(passages, finishing):
+        threads.append(threading.current_thread().name)
+        return ()
+
+    monkeypatch.setattr("capswriter.sessions.utterance.finish", note)
+    await finished(tmp_path, Finishing(), 1)
+    assert len(threads) == 1
+    assert threads[0].startswith("ears")

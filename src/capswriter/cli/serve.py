@@ -30,6 +30,11 @@ UNKNOWN_MODEL_MB = 500
 @click.option("--workers", help="Worker processes: a number, or auto.")
 @click.option("--model", help="Name in the catalogue, a directory, or auto.")
 @click.option("--device", help="cpu, cuda or auto.")
+@click.option("--itn/--no-itn", default=None, help="Write spoken numbers as numbers, or do not.")
+@click.option(
+    "--spacing/--no-spacing", default=None, help="Set spaces between Chinese and Latin, or do not."
+)
+@click.option("--script", help="Chinese characters: keep, simplified or traditional.")
 @click.option("--token", help="What callers have to know; better in CAPSWRITER_TOKEN.")
 @click.option("--token-file", help="A file that holds the token.")
 @click.option(

@@ -284,10 +284,11 @@ class _Connection:
         utterance = Utterance(
             self._front.recogniser,
             self._front.ears,
-            options=Options(language=self._front.config.language),
+            options=Options(language=self._front.config.language, itn=self._front.config.itn),
             priority=Priority.INTERACTIVE,
             client=self.client,
             longest=self._front.config.max_audio_hours * 3600,
+            finishing=self._front.finishing,
         )
         await utterance.write(audio)
         utterance.end()
@@ -296,5 +297,7 @@ class _Connection:
             async with aclosing(utterance.updates()) as updates:
                 async for update in updates:
                     tokens += [token.text for token in update.tokens]
+                    if update.finished is not None:
+                        tokens = [token.text for token in update.finished]
         text = "".join(tokens)
         return lambda: text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import aclosing
@@ -17,10 +18,11 @@ from capswriter.sessions import AudioFormat, BadAudio, Update, Utterance
 from capswriter.text.pieces import display_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from capswriter.server.front import Front
     from capswriter.server.outbox import Outbox
+    from capswriter.transcript import Token
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,7 @@ class CapsWriterTask:
         self._running = anyio.CancelScope()
         self._outbox = outbox
         self._recogniser = front.recogniser
+        self._ears = front.ears
         self._utterance = Utterance(
             front.recogniser,
             front.ears,
@@ -70,11 +73,13 @@ class CapsWriterTask:
             options=Options(
                 language=front.config.language if first.language == "auto" else first.language,
                 prompt=first.context,
+                itn=front.config.itn,
             ),
             policy=_policy(first),
             priority=Priority.INTERACTIVE if first.source == "mic" else Priority.FILE,
             client=client,
             longest=front.config.max_audio_hours * 3600,
+            finishing=front.finishing,
         )
         self._time_start = first.time_start
         self._samples_total: int | None = None
@@ -107,7 +112,7 @@ class CapsWriterTask:
         with self._running, logged(self.source, self._utterance, self._recogniser):
             async with aclosing(self._utterance.updates()) as updates:
                 async for update in updates:
-                    self._tell(update)
+                    await self._tell(update)
 
     def stop(self) -> None:
         """End ``run`` without a result; stopping twice is harmless."""
@@ -122,16 +127,25 @@ class CapsWriterTask:
         if self.is_complete and self.source == "file" and not latest.is_last:
             self._outbox.put_partial(self.id, self._message(latest))
 
-    def _tell(self, update: Update) -> None:
+    async def _tell(self, update: Update) -> None:
         self._latest = update
         pieces = display_pieces(update.tokens)
         self._tokens += [piece.text for piece in pieces]
         self._timestamps += [round(piece.start, 3) for piece in pieces]
         if update.is_last:
             self._check_samples()
+            if update.finished is not None:
+                await self._tell_instead(update.finished)
             self._outbox.put_last(self.id, self._message(update))
         elif self._partial_is_due(update):
             self._outbox.put_partial(self.id, self._message(update))
+
+    async def _tell_instead(self, tokens: Sequence[Token]) -> None:
+        """Give up what was told so far for the finished text; a long one takes a while to cut."""
+        loop = asyncio.get_running_loop()
+        pieces = await loop.run_in_executor(self._ears.executor, display_pieces, tokens)
+        self._tokens = [piece.text for piece in pieces]
+        self._timestamps = [round(piece.start, 3) for piece in pieces]
 
     def _message(self, update: Update) -> Callable[[], str]:
         completed = time.time()

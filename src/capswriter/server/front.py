@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from capswriter.logs import of_connection
 from capswriter.server.lag import LoopLag
+from capswriter.text.finish import Finishing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +35,7 @@ class Front:
         self.recogniser = recogniser
         self.ears = ears
         self.model = model
+        self.finishing = Finishing(config.itn, config.spacing, config.script)
         self.lag = LoopLag()
         self.connections = 0
         self._accepted = 0

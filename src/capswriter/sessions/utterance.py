@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from capswriter.audio import SAMPLE_RATE
@@ -16,6 +17,7 @@ from capswriter.engines.base import Options
 from capswriter.pool import Priority, Recogniser, Result, Task
 from capswriter.sessions.intake import AudioFormat, Intake
 from capswriter.sessions.merge import Merger
+from capswriter.text.finish import Finishing, Passage, finish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
     from capswriter.audio import Samples
     from capswriter.audio.segment import FrameDetector
     from capswriter.transcript import Token
+
+logger = logging.getLogger(__name__)
+
+NO_FINISHING = Finishing(itn=False, spacing=False, script="keep")
+"""The text stays as it was recognised."""
 
 WAITING = 1
 """Segments of an utterance that wait for a worker; one more is cut and held ready."""
@@ -44,6 +51,8 @@ class Update:
         language: of the newest segment, ISO 639-1; empty while nothing was said.
         submitted: Unix seconds at which the newest segment was queued.
         is_last: nothing follows.
+        finished: in the last update, all tokens of the utterance as they are to be written; None
+            where that is what the updates have told.
     """
 
     tokens: tuple[Token, ...]
@@ -51,6 +60,7 @@ class Update:
     language: str
     submitted: float
     is_last: bool = False
+    finished: tuple[Token, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -119,6 +129,7 @@ class Utterance:
         priority: class of its tasks.
         client: whose it is.
         longest: seconds of audio that are accepted.
+        finishing: what to do to the whole text at its end; None for nothing.
 
     Raises:
         Overloaded: too much waits already.
@@ -136,6 +147,7 @@ class Utterance:
         priority: Priority = Priority.FILE,
         client: str = "",
         longest: float = LONGEST,
+        finishing: Finishing | None = None,
     ) -> None:
         self._account = recogniser.admit(client=client, priority=priority)
         self.work = Work()
@@ -146,6 +158,8 @@ class Utterance:
         self._options = options or Options()
         self._priority = priority
         self._client = client
+        self._finishing = finishing or NO_FINISHING
+        self._passages: list[Passage] = []
         self._arrived = asyncio.Event()
         self._covered = 0.0
         self._results: set[asyncio.Task[Result]] = set()  # that are still to come
@@ -199,11 +213,21 @@ class Utterance:
                     transcript = (await current.result).transcript
                     tokens = merger.add(segment, transcript)
                     language, submitted = transcript.language, current.submitted
+                    self._note(tokens, language)
                 self._covered = segment.end / SAMPLE_RATE
                 self._account.owe(self._intake.seconds - self._covered)
                 yield Update(tokens, self._covered, language, submitted)
             await listening
-            yield Update(merger.finish(), self._covered, language, submitted, is_last=True)
+            tokens = merger.finish()
+            self._note(tokens, language)
+            yield Update(
+                tokens,
+                self._covered,
+                language,
+                submitted,
+                is_last=True,
+                finished=await self._finished(),
+            )
         finally:
             listening.cancel()
             listening.add_done_callback(_ignore_outcome)
@@ -215,6 +239,19 @@ class Utterance:
         """Free what is stored, where ``updates`` was never iterated; closing twice is harmless."""
         self._account.close()
         self._intake.close()
+
+    def _note(self, tokens: tuple[Token, ...], language: str) -> None:
+        if self._finishing != NO_FINISHING and tokens:
+            self._passages.append(Passage(language, tokens))
+
+    async def _finished(self) -> tuple[Token, ...] | None:
+        """Finish the text in a thread; None where it stays as it is."""
+        if not self._passages:
+            return None
+        traits = await self._recogniser.traits()
+        finishing = replace(self._finishing, itn=self._finishing.itn and not traits.normalises)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._ears.executor, _finished, self._passages, finishing)
 
     async def _listen(self, heard: asyncio.Queue[_Heard | None]) -> None:
         """Cut what arrives into segments, and hand each to the recogniser as soon as it is cut."""
@@ -284,6 +321,16 @@ class _Heard:
     segment: Segment
     submitted: float
     result: asyncio.Task[Result] | None = None
+
+
+def _finished(passages: list[Passage], finishing: Finishing) -> tuple[Token, ...] | None:
+    told = tuple(token for passage in passages for token in passage.tokens)
+    try:
+        tokens = finish(passages, finishing)
+    except Exception:  # the words count for more than how they are written
+        logger.exception("a text could not be finished; it is sent as it was recognised")
+        return None
+    return None if tokens == told else tokens
 
 
 def _ignore_outcome(task: asyncio.Task[Any]) -> None:

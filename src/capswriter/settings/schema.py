@@ -54,6 +54,18 @@ class ServerConfig(Config):
         default="auto",
         description="Language of utterances whose client names none.",
     )
+    itn: values.Switch = Field(
+        default=True,
+        description="Whether spoken numbers are written as numbers, where the model does not.",
+    )
+    spacing: values.Switch = Field(
+        default=True,
+        description="Whether Chinese characters and Latin letters get a space between them.",
+    )
+    script: values.Script = Field(
+        default="keep",
+        description="Chinese characters: keep (as the model writes), simplified or traditional.",
+    )
     max_connections: values.Count = Field(default=200, description="Connections at once.")
     max_concurrent: values.CountOrNone = Field(
         default=None,

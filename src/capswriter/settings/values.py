@@ -140,6 +140,11 @@ LogLevel = Annotated[
     BeforeValidator(_lower),
     Allowed("debug, info, warning or error"),
 ]
+Script = Annotated[
+    Literal["keep", "simplified", "traditional"],
+    BeforeValidator(_lower),
+    Allowed("keep, simplified or traditional"),
+]
 LogFormat = Annotated[Literal["text", "json"], BeforeValidator(_lower), Allowed("text or json")]
 Format = Literal["txt", "srt", "vtt", "lrc", "json"]
 Formats = Annotated[
