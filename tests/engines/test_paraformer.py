@@ -7,6 +7,7 @@ token far from a tie, so the ids hold for processors that round otherwise.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import onnx
 import pytest
 from engines.paraformer.clips import clip
 
-from capswriter.engines import EngineFailed, Options, cif, load
+from capswriter.engines import EngineFailed, Options, cif, load, paraformer
 from capswriter.engines.features import Normalisation
 from capswriter.engines.hotwords import NONE_OF_THEM
 from capswriter.engines.paraformer import MAXIMUM, Paraformer
@@ -30,6 +31,7 @@ EXPECTED = [
 ]
 TIMED = [case for case in EXPECTED if case.values[0] == "timestamped"]
 RATE = 16_000
+NARROW = b"<AddShift> 1 1\n<LearnRateCoef> 0 [ 0 0 ]\n<Rescale> 1 1\n<LearnRateCoef> 0 [ 1 1 ]\n"
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +175,7 @@ def test_what_the_text_has_not_is_said(engines):
         ("timestamped", "model_quant.onnx", bytes(100_000)),
         ("timestamped", "am.mvn", None),
         ("timestamped", "am.mvn", b"<Nnet>\n</Nnet>\n"),
+        ("timestamped", "am.mvn", NARROW),
         ("timestamped", "am.mvn", b"<AddShift> 1 1\n<LearnRateCoef> 0 [ x ]\n"),
         ("timestamped", "tokens.json", b"{"),
         ("timestamped", "tokens.json", b'{"a": 1}'),
@@ -210,6 +213,18 @@ def test_a_failure_of_the_network_is_no_silence(timestamped, monkeypatch):
     with pytest.raises(EngineFailed, match=r"^timestamped could not recognise it: .+") as failure:
         timestamped.transcribe(clip(1, 8), Options())
     assert "\n" not in str(failure.value)
+
+
+def test_a_network_that_finds_no_token_hears_nothing(damaged, monkeypatch):
+    """Wherever it fails then: older exports than these may fail elsewhere."""
+    folder = damaged("timestamped", "expected.json", None)
+    graph = onnx.load(folder / "model_quant.onnx")
+    (bias,) = (row for row in graph.graph.initializer if row.name == "predictor.cif_output.bias")
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(1, -50, np.float32), bias.name))
+    onnx.save(graph, folder / "model_quant.onnx")
+    monkeypatch.setattr(paraformer, "NO_ELEMENTS", re.compile("no error says this"))
+    deaf = load(folder)
+    assert deaf.transcribe(clip(3, 0), Options()).text == ""
 
 
 def test_sherpas_layout_with_times_has_them(tmp_path, timestamped):

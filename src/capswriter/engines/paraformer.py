@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.engines import cif, features
@@ -55,6 +55,11 @@ BLANK, END = 0, 2
 
 NO_ELEMENTS = re.compile(r"\{(?:\d+,)*0(?:,\d+)*\}")
 """A shape without elements, as ONNX Runtime writes it."""
+
+FAILED_AT = re.compile(r"while running \w+ node\. Name:'([^']*)'")
+"""The part of a network that failed, likewise."""
+
+SILENCE = np.zeros(SAMPLE_RATE // 2, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class Paraformer:
         self._normalisation = normalisation
         self._ends = ends
         self._hotwords = hotwords
+        self._fails_in_silence = ""
         self._quiet = ort.RunOptions()
         self._quiet.log_severity_level = 4  # a graph that hears nothing fails, and is no news
         self.traits = Traits(name, MAXIMUM, LANGUAGES, punctuates=False, normalises=False)
@@ -144,10 +150,13 @@ class Paraformer:
         nothing = Heard(np.empty(0, np.int64), np.empty((0, 2)))
         if len(samples) < features.FRAME:
             return nothing
-        outputs = self._run(samples, prompt)
-        if outputs is None:
-            return nothing
-        logits, count, *times = outputs
+        try:
+            logits, count, *times = self._run(samples, prompt)
+        except Exception as error:  # ONNX Runtime's are of many classes
+            if self._is_silence(error):
+                return nothing
+            reason = _line(error)
+            raise EngineFailed(f"{self.traits.name} could not recognise it: {reason}") from error
         positions, ids = self._decode(logits[0], int(count[0]))
         if not len(ids):
             return nothing
@@ -157,23 +166,39 @@ class Paraformer:
             spans = cif.evenly(fired, len(samples) / SAMPLE_RATE)
         return Heard(ids, spans[positions])
 
-    def _run(self, samples: Samples, prompt: str) -> list[npt.NDArray[np.float32]] | None:
-        """Run the network; None where it hears nothing."""
+    def check(self) -> None:
+        """Run the network on silence, and learn whether and where it fails for want of tokens.
+
+        Raises:
+            Exception: ONNX Runtime's own: the parts are not of one model.
+        """
+        try:
+            self._run(SILENCE, "")
+        except Exception as error:
+            failed = FAILED_AT.search(str(error))
+            if failed is None or _wants_memory(error):
+                raise
+            self._fails_in_silence = failed[1]
+
+    def _run(self, samples: Samples, prompt: str) -> list[npt.NDArray[np.float32]]:
         stacked = self._normalisation(features.stacked(features.fbank(samples)))
         inputs = [stacked[None], np.array([len(stacked)], np.int32)]
-        try:
-            if self._hotwords is not None:
-                inputs.append(self._hotwords.embedded(prompt))
-            fed = dict(zip(self._inputs, inputs, strict=True))
-            found: list[npt.NDArray[np.float32]] = self._graph.run(self._outputs, fed, self._quiet)
-        except Exception as error:  # ONNX Runtime's are of many classes
-            # With no token the decoder gets an empty input, and the export cannot take that.
-            if NO_ELEMENTS.search(str(error)):
-                return None
-            raise EngineFailed(
-                f"{self.traits.name} could not recognise it: {_line(error)}"
-            ) from error
+        if self._hotwords is not None:
+            inputs.append(self._hotwords.embedded(prompt))
+        fed = dict(zip(self._inputs, inputs, strict=True))
+        found: list[npt.NDArray[np.float32]] = self._graph.run(self._outputs, fed, self._quiet)
         return found
+
+    def _is_silence(self, error: Exception) -> bool:
+        """Whether the network failed because it found no token.
+
+        The decoder gets an empty input then, which the exported graphs cannot take. funasr-onnx and
+        sherpa-onnx take every failure for silence.
+        """
+        failed = FAILED_AT.search(str(error))
+        if failed is None or _wants_memory(error):
+            return False
+        return failed[1] == self._fails_in_silence or bool(NO_ELEMENTS.search(str(error)))
 
     def _decode(
         self, logits: npt.NDArray[np.float32], count: int
@@ -196,7 +221,7 @@ def load(directory: Path, *, threads: int, device: str) -> Paraformer:
     except EngineFailed:
         raise
     except Exception as error:  # ONNX Runtime's are of many classes, and yaml's too
-        if "alloc" in str(error):
+        if _wants_memory(error):
             raise EngineFailed(
                 f"there is not enough memory to load the model in {directory}; "
                 "end other programs, or start fewer --workers or a smaller --model"
@@ -224,7 +249,7 @@ def _load(directory: Path, *, threads: int, device: str) -> Paraformer:
     if inputs == 3:  # noqa: PLR2004
         path = _first(directory, HOTWORD_FILES)
         hotwords = Hotwords(open_graph(path, threads=threads, device=device), vocabulary)
-    return Paraformer(
+    engine = Paraformer(
         graph,
         vocabulary=vocabulary,
         normalisation=normalisation,
@@ -232,6 +257,8 @@ def _load(directory: Path, *, threads: int, device: str) -> Paraformer:
         hotwords=hotwords,
         name=directory.name,
     )
+    engine.check()
+    return engine
 
 
 def _first(directory: Path, names: Sequence[str]) -> Path:
@@ -258,6 +285,10 @@ def _ends_in(path: Path) -> int:
         raise TypeError(f"{path.name} holds no settings")
     settings = config.get("model_conf") or {}
     return int(settings.get("predictor_bias", 0))
+
+
+def _wants_memory(error: Exception) -> bool:
+    return "alloc" in str(error)
 
 
 def _line(error: Exception) -> str:
