@@ -117,6 +117,8 @@ def apart(states: np.ndarray, radius: float) -> tuple[float, np.ndarray]:
     for index, state in enumerate(states):
         if np.linalg.norm(states[kept] - state, axis=1).min() > radius:
             kept.append(index)
+    if len(kept) == 1:
+        return 0.0, states[kept]
     distances = np.array([np.linalg.norm(states[kept] - state, axis=1) for state in states])
     nearest = np.partition(distances, 1, axis=1)
     return float((nearest[:, 1] - nearest[:, 0]).min()), states[kept]

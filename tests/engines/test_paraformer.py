@@ -258,6 +258,24 @@ def test_times_do_not_depend_on_the_tokens_that_are_no_text(timestamped):
     assert (positions.tolist(), ids.tolist()) == ([0, 2, 4], [7, 8, 9])
 
 
+def test_the_time_of_a_blank_belongs_to_no_token(damaged, timestamped):
+    row = TIMED[2].values[1]
+    blank = row["ids"][4]
+    folder = damaged("timestamped", "expected.json", None)
+    graph = onnx.load(folder / "model_quant.onnx")
+    (product,) = (node for node in graph.graph.node if node.name.endswith("output_layer/MatMul"))
+    held = {tensor.name: tensor for tensor in graph.graph.initializer}
+    for tensor in (held[product.input[1]], held["decoder.model.output_layer.bias"]):
+        weights = onnx.numpy_helper.to_array(tensor).copy()
+        weights[..., [0, blank]] = weights[..., [blank, 0]]
+        tensor.CopyFrom(onnx.numpy_helper.from_array(weights, tensor.name))
+    onnx.save(graph, folder / "model_quant.onnx")
+    samples = clip(row["seconds"], row["seed"])
+    heard, whole = load(folder).hear(samples), timestamped.hear(samples)
+    assert heard.ids.tolist()[:-1] == [index for index in row["ids"] if index != blank]
+    assert heard.spans[:-2].tolist() == [*whole.spans[:4].tolist(), *whole.spans[5:-1].tolist()]
+
+
 def test_sherpas_tokens_end_with_the_first_end(engines):
     logits = np.full((5, 300), -9.0, np.float32)
     logits[range(5), [7, 0, 8, 2, 9]] = 0
