@@ -70,6 +70,7 @@ class FunAsr:
     def __init__(self, model: Any, *, name: str) -> None:
         self._model = model
         self._kind = type(model.model).__name__
+        self._untimed = False  # said already that times were missing
         writes = any(each in self._kind for each in PUNCTUATING)
         languages = LANGUAGES if "SenseVoice" in self._kind else frozenset[str]()
         self.traits = Traits(name, WINDOW, languages, punctuates=writes, normalises=writes)
@@ -107,8 +108,11 @@ class FunAsr:
             except MemoryError:
                 raise
             except Exception as error:  # noqa: BLE001  # SenseVoice's alignment fails at some texts
-                logger.info("no times from FunASR: %s: %s", type(error).__name__, error)
-                return self._first(samples, asked)
+                heard = self._first(samples, asked)
+                if not self._untimed:
+                    logger.info("FunASR has no times for a text: %s", type(error).__name__)
+                self._untimed = True
+                return heard
 
     def _first(self, samples: Samples, asked: dict[str, Any]) -> dict[str, Any]:
         try:

@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from capswriter_clients import v2_6_file
+from sentencepiece import sentencepiece_model_pb2
 from servers import serving_fake
 
 from capswriter.engines import Options
@@ -109,6 +110,25 @@ async def test_a_language_that_sensevoice_does_not_know_is_refused(models):
             await pool.recognise(Task(models.segment, Options(language="de")))
         heard = await pool.recognise(Task(models.segment, Options(language="en")))
         assert heard.transcript.text
+
+
+async def test_where_funasr_fails_to_align_a_text_the_text_is_still_heard(models, tmp_path):
+    """It takes the pieces of a text for as many as the pieces of these pieces."""
+    directory = tmp_path / "prefixed"
+    shutil.copytree(models.directory / "sensevoice", directory)
+    (path,) = directory.glob("*.bpe.model")
+    proto = sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes())
+    proto.normalizer_spec.add_dummy_prefix = True
+    proto.pieces[1].piece, proto.pieces[1].type = "\u2581", proto.SentencePiece.NORMAL
+    path.write_bytes(proto.SerializeToString())
+    async with pool_of(directory) as pool:
+        heard = (await pool.recognise(Task(models.segment))).transcript
+    assert heard.text == models.text
+    assert [token.text for token in heard.tokens] == [
+        word if index == 0 else f" {word}" for index, word in enumerate(models.text.split())
+    ]
+    assert heard.tokens[0].start == 0
+    assert heard.tokens[-1].end == pytest.approx(len(models.segment) / 16_000)
 
 
 async def test_weights_that_are_broken_are_said_in_one_line(models, tmp_path):
