@@ -22,6 +22,9 @@ server = ServerConfig(
     model="auto",
     # Where models are kept; None for the user's data directory.
     model_dir=None,
+    # Model that punctuates for models that do not (Paraformer): "auto" takes "punctuation" where it
+    # is installed; "off", the name of one, or a directory.
+    punctuation="auto",
     # Where the model runs: "cpu", "cuda" (an NVIDIA GPU), or "auto".
     device="cpu",
     # Language of utterances whose client names none: "auto", or a code such as "zh", "en", "yue".

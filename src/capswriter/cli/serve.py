@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from capswriter.engines import funasr
 from capswriter.errors import UsageError
 from capswriter.logs import logging_to
 from capswriter.models.store import ModelStore
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "whisper-base"
 """What ``auto`` takes, and what is downloaded where there is no model at all."""
 
+PUNCTUATION = "punctuation"
+"""The model that punctuates, in the catalogue."""
+
 UNKNOWN_MODEL_MB = 500
 """Megabytes assumed for a worker with a model that the catalogue does not know."""
 
@@ -29,6 +34,7 @@ UNKNOWN_MODEL_MB = 500
 @click.option("--port", help="TCP port (6016); 0 takes any free one.")
 @click.option("--workers", help="Worker processes: a number, or auto.")
 @click.option("--model", help="Name in the catalogue, a directory, or auto.")
+@click.option("--punctuation", help="Model for models without punctuation: auto, off, a name …")
 @click.option("--device", help="cpu, cuda or auto.")
 @click.option("--itn/--no-itn", default=None, help="Write spoken numbers as numbers, or do not.")
 @click.option(
@@ -68,6 +74,8 @@ def _serve(config: ServerConfig, *, until_stdin_closes: bool) -> None:
     from capswriter.server.run import serve  # noqa: PLC0415  # slow to import
 
     check_exposure(config)  # before a model is downloaded
+    if config.model_dir is not None:  # workers keep there what they prepare
+        os.environ["CAPSWRITER_MODEL_DIR"] = str(config.model_dir)
     chosen = choose_model(config)
     workers, reason = choose_workers(measure(), memory_mb=chosen.memory_mb)
     if isinstance(config.workers, int):
@@ -91,19 +99,28 @@ class ChosenModel:
 
     Args:
         name: what to call it.
-        directory: where it is.
+        directory: where it is, or what FunASR calls it.
         memory_mb: megabytes that a worker with it takes.
+        punctuation: directory of a model that punctuates.
     """
 
     name: str
     directory: Path
     memory_mb: int
+    punctuation: Path | None = None
 
     def spec(self, config: ServerConfig) -> EngineSpec:
         """Say what workers load."""
+        from capswriter.engines.registry import imports_of  # noqa: PLC0415
         from capswriter.pool import EngineSpec  # noqa: PLC0415
 
-        return EngineSpec(self.directory, threads=config.threads, device=config.device)
+        return EngineSpec(
+            self.directory,
+            threads=config.threads,
+            device=config.device,
+            punctuation=self.punctuation,
+            modules=imports_of(self.directory),
+        )
 
 
 def choose_model(config: ServerConfig) -> ChosenModel:
@@ -117,6 +134,8 @@ def choose_model(config: ServerConfig) -> ChosenModel:
     """
     store = ModelStore(config.model_dir)
     name = config.model
+    if funasr.wants(name):
+        return ChosenModel(name, Path(name), UNKNOWN_MODEL_MB, _punctuation(store, config))
     if name == "auto":
         installed = [each for each in store.installed() if store.models[each].recognises]
         name = DEFAULT_MODEL if DEFAULT_MODEL in installed or not installed else installed[0]
@@ -128,6 +147,13 @@ def choose_model(config: ServerConfig) -> ChosenModel:
     if spec is not None and not spec.recognises:
         raise UsageError(f"--model: {name} recognises no speech; see: capswriter models list")
     directory = store.resolve(name)
-    if spec is None:
-        return ChosenModel(directory.name, directory, UNKNOWN_MODEL_MB)
-    return ChosenModel(name, directory, spec.memory_mb)
+    known = (directory.name, UNKNOWN_MODEL_MB) if spec is None else (name, spec.memory_mb)
+    return ChosenModel(known[0], directory, known[1], _punctuation(store, config))
+
+
+def _punctuation(store: ModelStore, config: ServerConfig) -> Path | None:
+    """Find the model that punctuates for models that do not."""
+    name = config.punctuation
+    if name == "auto":
+        return store.path(PUNCTUATION) if PUNCTUATION in store.installed() else None
+    return None if name == "off" else store.resolve(name)

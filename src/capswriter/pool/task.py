@@ -72,16 +72,19 @@ class EngineSpec:
     """What a worker loads.
 
     Args:
-        directory: of the model.
+        directory: of the model, or what else its loader takes for one.
         threads: of the CPU for one recognition.
         device: ``"cpu"``, ``"cuda"`` or ``"auto"``.
-        loader: ``"module:function"``, called as ``function(directory, threads=…, device=…)``.
+        punctuation: directory of a model that punctuates, for engines that do not.
+        loader: ``"module:function"``, called as ``function(directory, threads=…, device=…)``, and
+            with ``punctuation=…`` where there is such a model.
         modules: what its code needs, imported once for all workers where the platform can fork.
     """
 
     directory: Path = Path()
     threads: int = 1
     device: str = "cpu"
+    punctuation: Path | None = None
     loader: str = "capswriter.engines:load"
     modules: tuple[str, ...] = ("capswriter.engines.whisper",)
 

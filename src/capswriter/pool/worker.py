@@ -85,7 +85,9 @@ def _loaded(spec: EngineSpec, line: _Line) -> Engine | None:
     module, _, function = spec.loader.partition(":")
     try:
         loader = getattr(import_module(module), function)
-        return cast("Engine", loader(spec.directory, threads=spec.threads, device=spec.device))
+        wishes = {"punctuation": spec.punctuation} if spec.punctuation else {}
+        engine = loader(spec.directory, threads=spec.threads, device=spec.device, **wishes)
+        return cast("Engine", engine)
     except MemoryError:
         line.send(NotLoaded("there is not enough memory to load the model", out_of_memory=True))
     except UserError as error:

@@ -49,6 +49,11 @@ class ServerConfig(Config):
         default=None,
         description="Where models are kept; None takes the user's data directory.",
     )
+    punctuation: values.Model = Field(
+        default="auto",
+        description="Model that punctuates for models that do not: auto takes it where it is"
+        " installed; off; a name of the catalogue, or a directory.",
+    )
     device: values.Device = Field(default="cpu", description="Where the model runs.")
     language: values.Language = Field(
         default="auto",

@@ -1,5 +1,5 @@
-"""ONNX graphs: opened with the settings that suit many workers on few cores."""
+"""ONNX graphs: opened with the settings that suit many workers on few cores, and prepared."""
 
-from capswriter.engines.graph.session import open_graph
+from capswriter.engines.graph.session import Feed, open_graph
 
-__all__ = ["open_graph"]
+__all__ = ["Feed", "open_graph"]

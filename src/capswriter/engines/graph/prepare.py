@@ -10,14 +10,14 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 from onnx import helper
 
-from capswriter.engines.graph import cpu
+from capswriter.engines.graph import signedness
 from capswriter.engines.graph.rewrite import drop_masks, join_attention, sign_weights
 from capswriter.engines.graph.session import open_session, options
 
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-Feed: TypeAlias = "dict[str, npt.NDArray[Any]]"
-"""Inputs of a graph by name."""
+    from capswriter.engines.graph.session import Feed
 
 MODEL, WEIGHTS, RECIPE_FILE = "model.onnx", "weights.bin", "recipe.json"
 
@@ -73,7 +72,7 @@ def make(source: Path, directory: Path, trials: Sequence[Feed]) -> Recipe:
         Exception: of ONNX Runtime or of the disk.
     """
     expected = _run(open_session(source), trials)
-    signed = cpu.prefers_signed()
+    signed = signedness.prefers_signed()
     for recipe in (
         Recipe(signed),
         Recipe(signed, joined=False),

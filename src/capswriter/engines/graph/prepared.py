@@ -21,15 +21,15 @@ from typing import TYPE_CHECKING, Literal
 import filelock
 import onnxruntime as ort
 
-from capswriter.engines.graph import cpu
+from capswriter.engines.graph.processor import identity
 from capswriter.models.checked import sha256_of, write_atomically
 from capswriter.models.store import default_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from capswriter.engines.graph.prepare import Feed
+    from capswriter.engines.graph.session import Feed
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class _Look:
         return (found.st_size, found.st_mtime_ns) == (self.size, self.mtime_ns)
 
 
-def find_or_make(source: Path, trials: Sequence[Feed]) -> Path | None:
+def find_or_make(source: Path, trials: Callable[[], Sequence[Feed]]) -> Path | None:
     """Find a model's prepared copy, or make it; None where there is none to be had.
 
     Processes that want the same copy wait for the first of them. Nothing is raised: the reason
@@ -80,7 +80,7 @@ def find_or_make(source: Path, trials: Sequence[Feed]) -> Path | None:
 
     Args:
         source: the ``.onnx`` file.
-        trials: see ``prepare.make``.
+        trials: makes what ``prepare.make`` wants.
     """
     try:
         place = _place(source)
@@ -125,7 +125,7 @@ def _root() -> Path:
 
 
 def _place(source: Path) -> Path:
-    version = f"ort{ort.__version__}-{cpu.identity()}-r{REVISION}"
+    version = f"ort{ort.__version__}-{identity()}-r{REVISION}"
     return _root() / f"{_hash_of(source)[:HASHED]}-{version}"
 
 
@@ -147,7 +147,7 @@ def _state(place: Path, *, thorough: bool = False) -> State:
     return "prepared"
 
 
-def _make_where_missing(source: Path, place: Path, trials: Sequence[Feed]) -> None:
+def _make_where_missing(source: Path, place: Path, trials: Callable[[], Sequence[Feed]]) -> None:
     """Make a copy, under the lock, unless another process has done so meanwhile."""
     found = _state(place)
     if found in {"prepared", "cannot be prepared"}:
@@ -170,7 +170,7 @@ def _make_where_missing(source: Path, place: Path, trials: Sequence[Feed]) -> No
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _make(source: Path, draft: Path, trials: Sequence[Feed]) -> None:
+def _make(source: Path, draft: Path, trials: Callable[[], Sequence[Feed]]) -> None:
     """Fill a directory with a copy, or with the reason why there is none."""
     logger.info("preparing %s for this computer, once", source)
     began = time.monotonic()
@@ -186,12 +186,12 @@ def _make(source: Path, draft: Path, trials: Sequence[Feed]) -> None:
     logger.info("%s was prepared in %.0f s", source, time.monotonic() - began)
 
 
-def _make_apart(source: Path, draft: Path, trials: Sequence[Feed]) -> str:
+def _make_apart(source: Path, draft: Path, trials: Callable[[], Sequence[Feed]]) -> str:
     """Make a copy in a process of its own; the reason why there is none, or nothing."""
     from capswriter.engines.graph.prepare import save_trials  # noqa: PLC0415  # needs onnx
 
     inputs = draft / "trials.npz"
-    save_trials(inputs, trials)
+    save_trials(inputs, trials())
     module = "capswriter.engines.graph.prepare"
     made = subprocess.run(  # noqa: S603  # our own module
         [sys.executable, "-m", module, source, draft, inputs],

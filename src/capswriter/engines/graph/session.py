@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import onnxruntime as ort
 
 from capswriter.engines.graph import prepared
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from capswriter.engines.graph.prepare import Feed
+    import numpy.typing as npt
+
+Feed: TypeAlias = "dict[str, npt.NDArray[Any]]"
+"""Inputs of a graph by name."""
 
 logger = logging.getLogger(__name__)
 
 
 def open_graph(
-    path: Path, *, threads: int = 1, device: str = "cpu", trials: Sequence[Feed] = ()
+    path: Path,
+    *,
+    threads: int = 1,
+    device: str = "cpu",
+    trials: Callable[[ort.InferenceSession], Sequence[Feed]] | None = None,
 ) -> ort.InferenceSession:
     """Open a model; on the CPU its prepared copy, which is made the first time.
 
@@ -29,15 +36,15 @@ def open_graph(
         path: of the ``.onnx`` file.
         threads: of the CPU for one run.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the better one that is there.
-        trials: inputs such as the graph will get, of several lengths, by which the copy is
-            checked. Batches are one, lengths are whole. Without any, no copy is made.
+        trials: makes inputs such as the graph will get, of several lengths, by which the copy is
+            checked. Batches are one, lengths are whole. Without it, no copy is made.
 
     Raises:
         Exception: ONNX Runtime's own, of many classes, where the file is no sound model.
     """
     chosen = providers(device)
-    if trials and len(chosen) == 1:
-        copy = prepared.find_or_make(path, trials)
+    if trials is not None and len(chosen) == 1:
+        copy = prepared.find_or_make(path, lambda: trials(open_session(path)))
         if copy is not None:
             try:
                 return open_session(copy, threads=threads, optimise=False)

@@ -1,11 +1,8 @@
-"""What the processor makes of products of bytes."""
+"""Which encoding of weights the processor prefers."""
 
 from __future__ import annotations
 
-import hashlib
-import platform
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,17 +17,6 @@ FASTER = 1.2
 """How much faster signed weights must be to be worth their encoding."""
 
 ROUNDS = 5
-
-
-def identity() -> str:
-    """Tell processors apart for which ONNX Runtime lays weights out differently; 12 letters."""
-    described = f"{platform.machine()} {platform.processor()}"
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    told = {line for line in lines if line.startswith(("flags", "Features", "model name"))}
-    return hashlib.sha256("\n".join([described, *sorted(told)]).encode()).hexdigest()[:12]
 
 
 def prefers_signed() -> bool:
