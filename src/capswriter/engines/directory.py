@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import numpy as np
 import yaml
 
+from capswriter.audio import SAMPLE_RATE
 from capswriter.engines import features
 from capswriter.engines.base import EngineFailed
 from capswriter.engines.graph.metadata import metadata_of
@@ -14,6 +16,8 @@ from capswriter.engines.graph.metadata import metadata_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+
+    import numpy.typing as npt
 
 NETWORKS = ("model_quant.onnx", "model.int8.onnx", "model.onnx")
 """Names of the network, the one to prefer first."""
@@ -76,12 +80,39 @@ def loading(directory: Path) -> Iterator[None]:
     except EngineFailed:
         raise
     except Exception as error:  # ONNX Runtime's are of many classes, and yaml's too
-        if "alloc" in str(error):
+        if wants_memory(error):
             raise EngineFailed(
                 f"there is not enough memory to load the model in {directory}; "
                 "end other programs, or start fewer --workers or a smaller --model"
             ) from error
         raise EngineFailed(f"the model in {directory} cannot be loaded: {line(error)}") from error
+
+
+def trial_inputs() -> list[npt.NDArray[np.float32]]:
+    """Make features as loud and as varied as those of speech, for checking prepared graphs.
+
+    Returns:
+        Each float32[t, 560], of several lengths: a vowel that a voice at 120 Hz repeats four times
+        a second, and noise as even as the normalised features of a corpus are on average.
+    """
+    random = np.random.default_rng(0)
+    voiced = []
+    for seconds in (1.0, 6.0):
+        time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+        harmonics = sum(np.sin(2 * np.pi * 120 * n * time) / n for n in range(1, 30))
+        syllables = np.sin(2 * np.pi * 2 * time) ** 2
+        sound = 0.1 * harmonics * syllables + 0.001 * random.standard_normal(len(time))
+        voiced.append(features.stacked(features.fbank(sound.astype(np.float32))))
+    every = np.concatenate(voiced)
+    mean, deviation = every.mean(axis=0), every.std(axis=0)
+    width = features.STACKED * features.BANDS
+    even = [random.standard_normal((length, width), np.float32) for length in (1, 17, 100)]
+    return [*((each - mean) / deviation for each in voiced), *even]
+
+
+def wants_memory(error: Exception) -> bool:
+    """Tell whether there was not enough memory."""
+    return "alloc" in str(error)
 
 
 def line(error: Exception) -> str:

@@ -124,7 +124,7 @@ class Normalisation:
 
 def _energies(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Energies in the bands; in single precision but for the transform."""
-    columns = np.ascontiguousarray(frames.T)  # whole rows of frames are added below
+    columns = frames.T.copy()  # rows of all frames, which are added below
     total = np.zeros(len(frames), np.float32)
     for row in columns:
         total += row
@@ -135,10 +135,11 @@ def _energies(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     real, imaginary = spectrum.real.astype(np.float32), spectrum.imag.astype(np.float32)
     power = np.ascontiguousarray((real * real + imaginary * imaginary).T)
     bands = np.zeros((BANDS, len(frames)), np.float32)
-    for band, (lowest, weights) in zip(bands, _mel_filters(), strict=True):
+    for index, (lowest, weights) in enumerate(_mel_filters()):
         for bin_power, weight in zip(power[lowest:], weights, strict=False):
-            band += bin_power * weight
-    return bands.T
+            bands[index] += bin_power * weight
+    energies: npt.NDArray[np.float32] = bands.T
+    return energies
 
 
 @lru_cache(maxsize=1)

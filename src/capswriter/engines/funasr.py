@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.engines.base import EngineFailed, Options, Traits
-from capswriter.engines.funasr_results import LANGUAGES, transcript_of
+from capswriter.engines.funasr_results import transcript_of
+from capswriter.engines.sensevoice_tags import LANGUAGES
 from capswriter.transcript import Transcript
 
 if TYPE_CHECKING:

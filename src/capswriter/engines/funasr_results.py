@@ -20,6 +20,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from capswriter.engines.sensevoice_tags import TAG, told_by
 from capswriter.text.characters import CJK, is_spoken, kind
 from capswriter.text.pieces import display_pieces
 from capswriter.transcript import Token, Transcript
@@ -29,26 +30,6 @@ if TYPE_CHECKING:
 
 Span: TypeAlias = "tuple[float, float]"
 """Start and end, in seconds."""
-
-LANGUAGES = frozenset({"zh", "en", "yue", "ja", "ko"})
-"""Of SenseVoice's tags; ``nospeech`` is one as well."""
-
-EMOTIONS = frozenset({"happy", "sad", "angry", "neutral", "fearful", "disgusted", "surprised"})
-
-EVENTS = {
-    "speech": "speech",
-    "bgm": "music",
-    "applause": "applause",
-    "laughter": "laughter",
-    "cry": "crying",
-    "sneeze": "sneeze",
-    "breath": "breath",
-    "cough": "cough",
-    "sing": "singing",
-}
-"""What we call SenseVoice's events; it has others that say that it does not know."""
-
-_TAG = re.compile(r"<\|([^|<>]*)\|>")
 
 
 def transcript_of(result: Mapping[str, Any], *, duration: float, language: str = "") -> Transcript:
@@ -60,15 +41,15 @@ def transcript_of(result: Mapping[str, Any], *, duration: float, language: str =
         language: ISO 639-1 code, taken where the result has none.
     """
     tagged = str(result.get("text") or "")
-    tags = [tag.lower() for tag in _TAG.findall(tagged)]
-    spaced = " ".join(_TAG.sub("", tagged).split())
+    told = told_by(TAG.findall(tagged))
+    spaced = " ".join(TAG.sub("", tagged).split())
     text = _closed(spaced)
     return Transcript(
         text,
-        next((tag for tag in tags if tag in LANGUAGES), language),
+        told.language or language,
         tuple(_within(_tokens(text, spaced, result, duration), duration)),
-        emotion=next((tag for tag in tags if tag in EMOTIONS), ""),
-        event=next((EVENTS[tag] for tag in tags if tag in EVENTS), ""),
+        emotion=told.emotion,
+        event=told.event,
     )
 
 

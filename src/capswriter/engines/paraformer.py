@@ -24,7 +24,16 @@ import yaml
 from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.engines import cif, features
 from capswriter.engines.base import EngineFailed, Options, Traits
-from capswriter.engines.graph import open_graph
+from capswriter.engines.directory import (
+    NETWORKS,
+    first_of,
+    line,
+    loading,
+    normalisation_in,
+    trial_inputs,
+    wants_memory,
+)
+from capswriter.engines.graph import Feed, open_graph
 from capswriter.engines.hotwords import Hotwords
 from capswriter.engines.pieces import BEGINS, joined, language_of, read_vocabulary
 from capswriter.transcript import Token, Transcript
@@ -42,11 +51,11 @@ Longer audio is no error of the network, but costs more for each second: attenti
 
 LANGUAGES = frozenset({"zh", "en"})
 
-FILES = ("model_quant.onnx", "model.int8.onnx", "model.onnx")
-"""Names of the network, the one to prefer first."""
-
 HOTWORD_FILES = ("model_eb_quant.onnx", "model_eb.onnx")
-"""Names of the network for hotwords, likewise."""
+"""Names of the network for hotwords, the one to prefer first."""
+
+HOTWORDS_TRIED = 3
+"""In the inputs by which a prepared copy is checked."""
 
 VOCABULARY_FILES = ("tokens.json", "tokens.txt")
 
@@ -155,7 +164,7 @@ class Paraformer:
         except Exception as error:  # ONNX Runtime's are of many classes
             if self._is_silence(error):
                 return nothing
-            reason = _line(error)
+            reason = line(error)
             raise EngineFailed(f"{self.traits.name} could not recognise it: {reason}") from error
         positions, ids = self._decode(logits[0], int(count[0]))
         if not len(ids):
@@ -176,7 +185,7 @@ class Paraformer:
             self._run(SILENCE, "")
         except Exception as error:
             failed = FAILED_AT.search(str(error))
-            if failed is None or _wants_memory(error):
+            if failed is None or wants_memory(error):
                 raise
             self._fails_in_silence = failed[1]
 
@@ -196,7 +205,7 @@ class Paraformer:
         sherpa-onnx take every failure for silence.
         """
         failed = FAILED_AT.search(str(error))
-        if failed is None or _wants_memory(error):
+        if failed is None or wants_memory(error):
             return False
         return failed[1] == self._fails_in_silence or bool(NO_ELEMENTS.search(str(error)))
 
@@ -216,38 +225,30 @@ class Paraformer:
 
 def load(directory: Path, *, threads: int, device: str) -> Paraformer:
     """Load the model in ``directory``; see ``engines.load``."""
-    try:
+    with loading(directory):
         return _load(directory, threads=threads, device=device)
-    except EngineFailed:
-        raise
-    except Exception as error:  # ONNX Runtime's are of many classes, and yaml's too
-        if _wants_memory(error):
-            raise EngineFailed(
-                f"there is not enough memory to load the model in {directory}; "
-                "end other programs, or start fewer --workers or a smaller --model"
-            ) from error
-        raise EngineFailed(f"the model in {directory} cannot be loaded: {_line(error)}") from error
 
 
 def _load(directory: Path, *, threads: int, device: str) -> Paraformer:
-    graph = open_graph(_first(directory, FILES), threads=threads, device=device)
+    path = first_of(directory, NETWORKS)
+    graph = open_graph(path, threads=threads, device=device, trials=_trials)
     inputs, outputs = len(graph.get_inputs()), graph.get_outputs()
     if inputs not in {2, 3} or len(outputs) not in {2, 4}:
         raise ValueError(f"with {inputs} inputs and {len(outputs)} outputs it is no Paraformer")
-    words = _first(directory, VOCABULARY_FILES)
+    words = first_of(directory, VOCABULARY_FILES)
     vocabulary = read_vocabulary(words)
     scores = outputs[0].shape[-1]
     if isinstance(scores, int) and scores != len(vocabulary):
         raise ValueError(f"it tells {scores} tokens apart, and {words.name} has {len(vocabulary)}")
     metadata = graph.get_modelmeta().custom_metadata_map
     if "neg_mean" in metadata:
-        normalisation, ends = _normalisation_in(metadata), None
+        normalisation, ends = normalisation_in(metadata), None
     else:
-        normalisation = features.Normalisation.read(_first(directory, ("am.mvn",)))
-        ends = _ends_in(_first(directory, ("config.yaml",)))
+        normalisation = features.Normalisation.read(first_of(directory, ("am.mvn",)))
+        ends = _ends_in(first_of(directory, ("config.yaml",)))
     hotwords = None
     if inputs == 3:  # noqa: PLR2004
-        path = _first(directory, HOTWORD_FILES)
+        path = first_of(directory, HOTWORD_FILES)
         hotwords = Hotwords(open_graph(path, threads=threads, device=device), vocabulary)
     engine = Paraformer(
         graph,
@@ -261,21 +262,18 @@ def _load(directory: Path, *, threads: int, device: str) -> Paraformer:
     return engine
 
 
-def _first(directory: Path, names: Sequence[str]) -> Path:
-    for name in names:
-        if (directory / name).is_file():
-            return directory / name
-    raise FileNotFoundError(f"it has no {' or '.join(names)}")
-
-
-def _normalisation_in(metadata: dict[str, str]) -> features.Normalisation:
-    stacking = (int(metadata["lfr_window_size"]), int(metadata["lfr_window_shift"]))
-    if stacking != (features.STACKED, features.KEPT_EVERY):
-        raise ValueError(f"it stacks frames as {stacking}, which no Paraformer known here does")
-    shift, scale = (
-        [float(value) for value in metadata[key].split(",")] for key in ("neg_mean", "inv_stddev")
-    )
-    return features.Normalisation(shift, scale)
+def _trials(graph: ort.InferenceSession) -> list[Feed]:
+    """Make inputs such as the graph gets; those in which it hears nothing are left out later."""
+    declared = graph.get_inputs()
+    random = np.random.default_rng(0)
+    trials = []
+    for inputs in trial_inputs():
+        values = [inputs[None], np.array([len(inputs)], np.int32)]
+        if len(declared) > len(values):  # hotwords
+            shape = (1, HOTWORDS_TRIED, declared[2].shape[-1])
+            values.append(random.standard_normal(shape, np.float32))
+        trials.append(dict(zip((each.name for each in declared), values, strict=False)))
+    return trials
 
 
 def _ends_in(path: Path) -> int:
@@ -285,14 +283,6 @@ def _ends_in(path: Path) -> int:
         raise TypeError(f"{path.name} holds no settings")
     settings = config.get("model_conf") or {}
     return int(settings.get("predictor_bias", 0))
-
-
-def _wants_memory(error: Exception) -> bool:
-    return "alloc" in str(error)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _show(directory: Path, path: Path) -> None:

@@ -19,7 +19,14 @@ import numpy as np
 from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.engines import ctc, features
 from capswriter.engines.base import EngineFailed, Options, Traits
-from capswriter.engines.directory import NETWORKS, first_of, line, loading, normalisation_in
+from capswriter.engines.directory import (
+    NETWORKS,
+    first_of,
+    line,
+    loading,
+    normalisation_in,
+    trial_inputs,
+)
 from capswriter.engines.graph import Feed, open_graph
 from capswriter.engines.pieces import read_vocabulary
 from capswriter.engines.sensevoice_text import transcript_of
@@ -40,9 +47,6 @@ WITH_ITN, WITHOUT_ITN = 14, 15
 """Rows of the table of embeddings that tell the network what to do."""
 
 VOCABULARIES = ("tokens.json", "tokens.txt", "chn_jpn_yue_eng_ko_spectok.bpe.model")
-
-TRIALS = (1, 17, 100)
-"""Lengths, in frames of 60 ms, by which a prepared copy is checked."""
 
 
 class SenseVoice:
@@ -139,17 +143,15 @@ def _feed(names: Sequence[str], stacked: npt.NDArray[np.float32], language: int,
         stacked[None],
         *(np.array([each], np.int32) for each in (len(stacked), language, itn)),
     )
-    return dict(zip(names, values, strict=True))
+    return dict(zip(names, values, strict=False))
 
 
 def _trials(graph: ort.InferenceSession) -> list[Feed]:
-    """Make inputs such as the graph gets: normalised features are about as large as these."""
+    """Make inputs such as the graph gets."""
     names = [declared.name for declared in graph.get_inputs()]
-    random = np.random.default_rng(0)
-    width = features.STACKED * features.BANDS
     return [
-        _feed(names, random.standard_normal((length, width), np.float32), language, itn)
-        for length in TRIALS
+        _feed(names, inputs, language, itn)
+        for inputs in trial_inputs()
         for language, itn in ((LANGUAGES["auto"], WITH_ITN), (LANGUAGES["zh"], WITHOUT_ITN))
     ]
 

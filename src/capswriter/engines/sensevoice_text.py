@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from capswriter.engines.sensevoice_tags import TAG, told_by
 from capswriter.text.characters import CJK, kind
 from capswriter.transcript import Token, Transcript
 
@@ -22,16 +22,8 @@ FRAME = 0.06
 LINGERS = 0.3
 """Seconds that a token lasts at most after its last frame; where it ends is not told."""
 
-TAG = re.compile(r"<\|(.*)\|>")
 SILENT = frozenset({"<unk>", "<s>", "</s>", "<blank>"})
 SPACE = "▁"
-
-LANGUAGES = frozenset({"zh", "en", "yue", "ja", "ko"})
-EMOTIONS = frozenset({"happy", "sad", "angry", "neutral", "fearful", "disgusted", "surprised"})
-EVENTS = {
-    name.lower(): name.lower()
-    for name in ("Speech", "Applause", "Laughter", "Cry", "Sneeze", "Breath", "Cough", "Sing")
-} | {"bgm": "music", "speech_noise": "noise"}
 
 
 def transcript_of(labels: Labels, vocabulary: Sequence[str], duration: float) -> Transcript:
@@ -42,28 +34,19 @@ def transcript_of(labels: Labels, vocabulary: Sequence[str], duration: float) ->
         vocabulary: the pieces by their ids.
         duration: seconds of the audio.
     """
-    tags = {
-        found[1].lower()
-        for piece in map(vocabulary.__getitem__, labels.ids.tolist())
-        if (found := TAG.fullmatch(piece))
-    }
-    tokens = tuple(_spaced(_tokens(labels, vocabulary, duration)))
-    return Transcript(
-        "".join(token.text for token in tokens),
-        next(iter(tags & LANGUAGES), ""),
-        tokens,
-        emotion=next(iter(tags & EMOTIONS), ""),
-        event=next((EVENTS[tag] for tag in sorted(tags & EVENTS.keys())), ""),
-    )
+    pieces = [vocabulary[label] for label in labels.ids.tolist()]
+    told = told_by([found[1] for piece in pieces if (found := TAG.fullmatch(piece))])
+    tokens = tuple(_spaced(_tokens(labels, pieces, duration)))
+    text = "".join(token.text for token in tokens)
+    return Transcript(text, told.language, tokens, emotion=told.emotion, event=told.event)
 
 
-def _tokens(labels: Labels, vocabulary: Sequence[str], duration: float) -> Iterator[Token]:
+def _tokens(labels: Labels, pieces: Sequence[str], duration: float) -> Iterator[Token]:
     """Give the pieces that are text, with the space that stands before them."""
     starts = [max(0.0, (frame - TAGS) * FRAME) for frame in labels.starts.tolist()]
     nexts = [*starts[1:], duration]
-    rows = zip(labels.ids.tolist(), starts, labels.stops.tolist(), nexts, strict=True)
-    for label, start, stop, following in rows:
-        piece = vocabulary[label]
+    rows = zip(pieces, starts, labels.stops.tolist(), nexts, strict=True)
+    for piece, start, stop, following in rows:
         if stop <= TAGS or piece in SILENT or TAG.fullmatch(piece):
             continue
         begin = min(start, duration)
