@@ -15,7 +15,6 @@ words of each share its time evenly, and where nothing has, those of the whole t
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
