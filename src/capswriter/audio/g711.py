@@ -48,7 +48,7 @@ def _ulaw_table() -> NDArray[np.int16]:
 
 
 def _alaw_table() -> NDArray[np.int16]:
-    codes = np.arange(256, dtype=np.uint8) ^ 0x55  # lines carry every other bit inverted
+    codes = np.arange(256, dtype=np.uint8) ^ np.uint8(0x55)  # lines carry every other bit inverted
     sign, segment, step = _parts(codes)
     # the first segment has the second one's steps, and starts at nought
     magnitude = np.where(segment, (2 * step + 33) << np.maximum(segment - 1, 0), 2 * step + 1) * 8
