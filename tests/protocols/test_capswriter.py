@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capswriter.protocols.capswriter import (
-    LANGUAGES,
     LONGEST_TASK_ID,
     AudioFrame,
     BadFrame,
@@ -25,6 +24,7 @@ from capswriter.protocols.capswriter import (
     parse_reply,
     strip_v0_header,
 )
+from capswriter.protocols.languages import LANGUAGES
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 task_ids = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=LONGEST_TASK_ID)

@@ -9,6 +9,7 @@ CapsWriter-ASR-Server) is what a client speaks that names an ``encoding``.
 from __future__ import annotations
 
 import binascii
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,8 +17,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import orjson
 import pybase64
 
+from capswriter.protocols.languages import NAMES, language_code
+from capswriter.protocols.reading import UNSUPPORTED_ENCODING, BadMessage, Fields, read_object
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 SUBPROTOCOL = "binary"
 """What most clients offer; those that offer nothing are served all the same."""
@@ -158,27 +162,25 @@ class AudioFrame:
         Raises:
             BadFrame: it is not JSON, or a key is missing or wrong.
         """
-        fields = _object(text)
-        take = _Fields(fields)
-        try:
-            audio = pybase64.b64decode(take.string("data"), validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise BadFrame("data is not base64 of the standard alphabet", frame=fields) from error
-        return cls(
-            task_id=take.task_id(),
-            source=take.source(),
-            audio=audio,
-            is_final=take.flag("is_final"),
-            time_start=take.number("time_start"),
-            seg_duration=take.optional_number("seg_duration"),
-            seg_overlap=take.optional_number("seg_overlap"),
-            time_frame=take.optional_number("time_frame"),
-            context=take.optional_string("context") or "",
-            language=take.language(),
-            encoding=take.encoding(),
-            samples_total=take.samples_total(),
-            model=take.optional_string("model"),
-        )
+        with _refusals():
+            fields = read_object(text)
+        with _refusals(fields):
+            take = Fields(fields)
+            return cls(
+                audio=_audio(take),
+                task_id=_task_id(take),
+                source=_source(take),
+                is_final=take.flag("is_final"),
+                time_start=take.number("time_start"),
+                seg_duration=take.optional_number("seg_duration"),
+                seg_overlap=take.optional_number("seg_overlap"),
+                time_frame=take.optional_number("time_frame"),
+                context=take.optional_string("context") or "",
+                language=language_code(take.optional_string("language")),
+                encoding=_encoding(take),
+                samples_total=_samples_total(take),
+                model=take.optional_string("model"),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,28 +270,30 @@ def parse_reply(text: str | bytes) -> Result | Failure:
     Raises:
         BadFrame: it is not JSON, or a key is missing or wrong.
     """
-    fields = _object(text)
-    take = _Fields(fields)
-    if fields.get("type") == "error":
-        return Failure(
-            task_id=take.optional_string("task_id") or "",
-            code=take.optional_string("code") or Code.INTERNAL.value,
-            message=take.optional_string("message") or "the server gives no reason",
-            retryable=fields.get("retryable") is True,
-            retry_after=take.optional_number("retry_after"),
+    with _refusals():
+        fields = read_object(text)
+    with _refusals(fields):
+        take = Fields(fields)
+        if fields.get("type") == "error":
+            return Failure(
+                task_id=take.optional_string("task_id") or "",
+                code=take.optional_string("code") or Code.INTERNAL.value,
+                message=take.optional_string("message") or "the server gives no reason",
+                retryable=fields.get("retryable") is True,
+                retry_after=take.optional_number("retry_after"),
+            )
+        return Result(
+            task_id=_task_id(take),
+            is_final=take.flag("is_final"),
+            text=take.string("text"),
+            tokens=take.strings("tokens"),
+            timestamps=take.numbers("timestamps"),
+            duration=take.number("duration"),
+            time_start=take.number("time_start"),
+            time_submit=take.number("time_submit"),
+            time_complete=take.number("time_complete"),
+            text_accu=take.optional_string("text_accu"),
         )
-    return Result(
-        task_id=take.task_id(),
-        is_final=take.flag("is_final"),
-        text=take.string("text"),
-        tokens=take.strings("tokens"),
-        timestamps=take.numbers("timestamps"),
-        duration=take.number("duration"),
-        time_start=take.number("time_start"),
-        time_submit=take.number("time_submit"),
-        time_complete=take.number("time_complete"),
-        text_accu=take.optional_string("text_accu"),
-    )
 
 
 def strip_v0_header(message: bytes) -> bytes:
@@ -311,134 +315,53 @@ def _whole(key: str, value: float | None, *, default: int = 0) -> int:
     return round(value)
 
 
-def _object(text: str | bytes) -> Mapping[str, Any]:
+@contextmanager
+def _refusals(frame: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Say of which frame it is what could not be read."""
     try:
-        fields = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadFrame(f"the message is not JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise BadFrame("the message is not a JSON object")
-    return fields
+        yield
+    except BadMessage as error:
+        raise BadFrame(str(error), code=Code(error.code), frame=frame) from error
 
 
-class _Fields:
-    """Checked access to the keys of a frame."""
-
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        self._fields = fields
-
-    def _bad(self, key: str, expected: str, *, code: Code = Code.BAD_REQUEST) -> BadFrame:
-        if key not in self._fields:
-            return BadFrame(f"the key {key} is missing: {expected}", frame=self._fields)
-        shown = repr(self._fields[key])[:40]
-        return BadFrame(f"{key} is {shown}, not {expected}", code=code, frame=self._fields)
-
-    def string(self, key: str) -> str:
-        value = self._fields.get(key)
-        if not isinstance(value, str):
-            raise self._bad(key, "a string")
-        return value
-
-    def optional_string(self, key: str) -> str | None:
-        return None if self._fields.get(key) is None else self.string(key)
-
-    def flag(self, key: str) -> bool:
-        value = self._fields.get(key)
-        if not isinstance(value, bool):
-            raise self._bad(key, "true or false")
-        return value
-
-    def number(self, key: str) -> float:
-        value = self._fields.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._bad(key, "a number")
-        return float(value)
-
-    def optional_number(self, key: str) -> float | None:
-        return None if self._fields.get(key) is None else self.number(key)
-
-    def strings(self, key: str) -> Sequence[str]:
-        value = self._fields.get(key)
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise self._bad(key, "a list of strings")
-        return value
-
-    def numbers(self, key: str) -> Sequence[float]:
-        value = self._fields.get(key)
-        if not isinstance(value, list) or not all(type(each) in {int, float} for each in value):
-            raise self._bad(key, "a list of numbers")
-        return value
-
-    def task_id(self) -> str:
-        value = self.string("task_id")
-        if not 0 < len(value) <= LONGEST_TASK_ID:
-            raise self._bad("task_id", f"1 to {LONGEST_TASK_ID} characters")
-        return value
-
-    def source(self) -> Source:
-        value = self._fields.get("source")
-        if value == "mic":
-            return "mic"
-        if value == "file":
-            return "file"
-        raise self._bad("source", '"mic" or "file"')
-
-    def language(self) -> str:
-        value = (self.optional_string("language") or "auto").strip().lower()
-        return LANGUAGES.get(value, value)
-
-    def encoding(self) -> Encoding | None:
-        value = self.optional_string("encoding")
-        if value is None:
-            return None
-        try:
-            return Encoding(value)
-        except ValueError:
-            expected = "one of " + ", ".join(each.value for each in Encoding)
-            code = Code.UNSUPPORTED_ENCODING
-            raise self._bad("encoding", expected, code=code) from None
-
-    def samples_total(self) -> int | None:
-        value = self._fields.get("samples_total")
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self._bad("samples_total", "a whole number from 0")
-        return value
+def _audio(take: Fields) -> bytes:
+    try:
+        return pybase64.b64decode(take.string("data"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadMessage("data is not base64 of the standard alphabet") from error
 
 
-LANGUAGES = {
-    "arabic": "ar",
-    "cantonese": "yue",
-    "chinese": "zh",
-    "czech": "cs",
-    "danish": "da",
-    "dutch": "nl",
-    "english": "en",
-    "filipino": "tl",
-    "finnish": "fi",
-    "french": "fr",
-    "german": "de",
-    "greek": "el",
-    "hindi": "hi",
-    "hungarian": "hu",
-    "indonesian": "id",
-    "italian": "it",
-    "japanese": "ja",
-    "korean": "ko",
-    "macedonian": "mk",
-    "malay": "ms",
-    "persian": "fa",
-    "polish": "pl",
-    "portuguese": "pt",
-    "romanian": "ro",
-    "russian": "ru",
-    "spanish": "es",
-    "swedish": "sv",
-    "thai": "th",
-    "turkish": "tr",
-    "vietnamese": "vi",
-}
-"""The names that clients send, and the codes that engines know."""
+def _task_id(take: Fields) -> str:
+    value = take.string("task_id")
+    if not 0 < len(value) <= LONGEST_TASK_ID:
+        raise take.wrong("task_id", f"1 to {LONGEST_TASK_ID} characters")
+    return value
 
-NAMES = {code: name for name, code in LANGUAGES.items()}
+
+def _source(take: Fields) -> Source:
+    value = take.value("source")
+    if value == "mic":
+        return "mic"
+    if value == "file":
+        return "file"
+    raise take.wrong("source", '"mic" or "file"')
+
+
+def _encoding(take: Fields) -> Encoding | None:
+    value = take.optional_string("encoding")
+    if value is None:
+        return None
+    try:
+        return Encoding(value)
+    except ValueError:
+        expected = "one of " + ", ".join(each.value for each in Encoding)
+        raise take.wrong("encoding", expected, code=UNSUPPORTED_ENCODING) from None
+
+
+def _samples_total(take: Fields) -> int | None:
+    value = take.value("samples_total")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise take.wrong("samples_total", "a whole number from 0")
+    return value
