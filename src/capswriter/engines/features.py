@@ -113,9 +113,12 @@ class Normalisation:
             elif words:
                 title = words[0]
         try:
-            return cls(rows["<AddShift>"], rows["<Rescale>"])
+            shift, scale = rows["<AddShift>"], rows["<Rescale>"]
         except KeyError as missing:
             raise ValueError(f"it has no {missing}") from None
+        if not 0 < len(shift) == len(scale):
+            raise ValueError(f"it has {len(shift)} means and {len(scale)} variances")
+        return cls(shift, scale)
 
     def __call__(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Normalise float32[t, 560]."""

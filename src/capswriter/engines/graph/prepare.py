@@ -7,7 +7,9 @@ process of its own: making a copy takes five times the model's memory, which goe
 from __future__ import annotations
 
 import json
+import os
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import helper
+from onnx import external_data_helper, helper
 
 from capswriter.engines.graph import signedness
 from capswriter.engines.graph.rewrite import drop_masks, join_attention, sign_weights
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from capswriter.engines.graph.session import Feed
 
 MODEL, WEIGHTS, RECIPE_FILE = "model.onnx", "weights.bin", "recipe.json"
+
+DISK_REFUSED = 3
+"""The exit status that says that another time it may succeed."""
 
 SMALLEST = 1024
 """Bytes of a tensor that is worth sharing."""
@@ -70,8 +75,13 @@ def make(source: Path, directory: Path, trials: Sequence[Feed]) -> Recipe:
 
     Raises:
         Differs: it does not, whatever is left undone.
+        ValueError: the weights are not in the file, so its hash does not tell what they are.
         Exception: of ONNX Runtime or of the disk.
     """
+    graph = onnx.load(source, load_external_data=False).graph
+    if any(external_data_helper.uses_external_data(tensor) for tensor in graph.initializer):
+        raise ValueError(f"the weights of {source.name} lie in another file")
+    del graph
     trials, expected = _computed(open_session(source), trials)
     signed = signedness.prefers_signed()
     for recipe in (
@@ -187,14 +197,22 @@ def load_trials(path: Path) -> list[Feed]:
 
 def main() -> int:
     """Make a copy; a line on standard error says why there is none."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     source, directory, trials = map(Path, sys.argv[1:4])
     try:
         recipe = make(source, directory, load_trials(trials))
         (directory / RECIPE_FILE).write_text(json.dumps(asdict(recipe)), encoding="utf-8")
     except Exception as error:  # noqa: BLE001  # whatever it is, the original is used
-        sys.stderr.write(f"{error or type(error).__name__}\n".splitlines()[0] + "\n")
-        return 1
+        reason = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"{reason}\n")
+        return DISK_REFUSED if isinstance(error, OSError) else 1
     return 0
+
+
+def _end_with_parent() -> None:
+    """Wait until nobody holds the other end of the standard input."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 if __name__ == "__main__":

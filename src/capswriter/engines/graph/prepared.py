@@ -26,7 +26,7 @@ from capswriter.models.checked import sha256_of, write_atomically
 from capswriter.models.store import default_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from capswriter.engines.graph.session import Feed
@@ -41,14 +41,17 @@ MODEL, MANIFEST, FAILED = "model.onnx", "manifest.json", "failed.txt"
 HASHED = 20
 """Letters of a hash in a name."""
 
-PATIENCE = 900.0
-"""Seconds that making a copy may take."""
+PATIENCE = 200.0
+"""Seconds that making a copy may take; a worker is given up after 300 s without a model."""
 
 ROOM = 4
 """Times the model's size that must be free on the disk."""
 
 SULK = 24 * 3600.0
 """Seconds after a failure until the next try, since every worker would fail as slowly."""
+
+UNUSED = 30 * 24 * 3600.0
+"""Seconds after which a copy for another version of ONNX Runtime is taken to be left over."""
 
 State = Literal["prepared", "not prepared", "corrupt", "cannot be prepared"]
 
@@ -75,12 +78,15 @@ class _Look:
 def find_or_make(source: Path, trials: Callable[[], Sequence[Feed]]) -> Path | None:
     """Find a model's prepared copy, or make it; None where there is none to be had.
 
-    Processes that want the same copy wait for the first of them. Nothing is raised: the reason
-    why there is no copy is logged, and the model can be used as it is.
+    Processes that want the same copy wait for the first of them. Where there is none, the reason
+    is logged, and the model can be used as it is.
 
     Args:
         source: the ``.onnx`` file.
         trials: makes what ``prepare.make`` wants.
+
+    Raises:
+        Exception: what ``trials`` raises.
     """
     try:
         place = _place(source)
@@ -88,10 +94,14 @@ def find_or_make(source: Path, trials: Callable[[], Sequence[Feed]]) -> Path | N
             place.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(f"{place}.lock"):
                 _make_where_missing(source, place, trials)
-    except (OSError, subprocess.SubprocessError) as error:
+        if _state(place) != "prepared":
+            return None
+    except (OSError, NotImplementedError) as error:  # the latter where there are no locks
         logger.warning("%s is used as it is, more slowly: not prepared: %s", source, error)
         return None
-    return place / MODEL if _state(place) == "prepared" else None
+    with suppress(OSError):  # a store that may not be written
+        os.utime(place / MANIFEST)  # tells when it was last used
+    return place / MODEL
 
 
 def state(source: Path, *, thorough: bool = False) -> State:
@@ -118,6 +128,7 @@ def forget(source: Path) -> None:
             shutil.rmtree(place)
         else:
             place.unlink()
+    _remembered(source).unlink(missing_ok=True)
 
 
 def _root() -> Path:
@@ -129,6 +140,12 @@ def _place(source: Path) -> Path:
     return _root() / f"{_hash_of(source)[:HASHED]}-{version}"
 
 
+def _remembered(source: Path) -> Path:
+    """Name the file that remembers a model's hash."""
+    named = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:HASHED]
+    return _root() / "hashes" / f"{named}.json"
+
+
 def _state(place: Path, *, thorough: bool = False) -> State:
     with suppress(FileNotFoundError):
         failed = (place / FAILED).stat().st_mtime
@@ -136,6 +153,8 @@ def _state(place: Path, *, thorough: bool = False) -> State:
     try:
         manifest = json.loads((place / MANIFEST).read_bytes())
         looks = {name: _Look(**look) for name, look in manifest["files"].items()}
+        if MODEL not in looks:
+            return "corrupt"
         for name, look in looks.items():
             trusted = not thorough and look.fits(place / name)
             if not trusted and sha256_of(place / name) != look.sha256:
@@ -154,8 +173,9 @@ def _make_where_missing(source: Path, place: Path, trials: Callable[[], Sequence
         return
     if found == "corrupt":
         logger.warning("the prepared copy of %s is corrupt: it is made again", source)
-    for left in (place, *place.parent.glob(f"{place.name}.draft-*")):
-        shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
+    drafts = place.parent.glob(f"{place.name}.draft-*")  # of processes that were killed
+    for left in (place, *drafts, *_left_over(place)):
+        shutil.rmtree(left, ignore_errors=True)
     size, free = source.stat().st_size, shutil.disk_usage(place.parent).free
     if free < ROOM * size:
         raise OSError(
@@ -168,6 +188,14 @@ def _make_where_missing(source: Path, place: Path, trials: Callable[[], Sequence
         draft.replace(place)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _left_over(place: Path) -> Iterator[Path]:
+    """Find copies of the same model that nobody has used for long."""
+    for other in place.parent.glob(f"{place.name[:HASHED]}-*"):
+        with suppress(OSError):
+            if time.time() - (other / MANIFEST).stat().st_mtime > UNUSED:
+                yield other
 
 
 def _make(source: Path, draft: Path, trials: Callable[[], Sequence[Feed]]) -> None:
@@ -187,31 +215,46 @@ def _make(source: Path, draft: Path, trials: Callable[[], Sequence[Feed]]) -> No
 
 
 def _make_apart(source: Path, draft: Path, trials: Callable[[], Sequence[Feed]]) -> str:
-    """Make a copy in a process of its own; the reason why there is none, or nothing."""
-    from capswriter.engines.graph.prepare import save_trials  # noqa: PLC0415  # needs onnx
+    """Make a copy in a process of its own.
+
+    Returns:
+        The reason why there is none, and none can be expected the next time; else nothing.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    from capswriter.engines.graph import prepare  # noqa: PLC0415  # needs onnx
 
     inputs = draft / "trials.npz"
-    save_trials(inputs, trials())
-    module = "capswriter.engines.graph.prepare"
-    made = subprocess.run(  # noqa: S603  # our own module
-        [sys.executable, "-m", module, source, draft, inputs],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    prepare.save_trials(inputs, trials())
+    # The other process ends when this one does, as nobody then holds the writing end.
+    reader, writer = os.pipe()
+    try:
+        made = subprocess.run(  # noqa: S603  # our own module
+            [sys.executable, "-m", prepare.__name__, source, draft, inputs],
+            stdin=reader,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it took longer than {PATIENCE:.0f} s"
+    finally:
+        os.close(reader)
+        os.close(writer)
     inputs.unlink()
     if made.returncode < 0:
         return f"the process was ended by signal {-made.returncode}"
-    said = made.stderr.strip().splitlines() or ["it failed without a word"]
-    return said[-1] if made.returncode else ""
+    said = (made.stderr.strip().splitlines() or ["it failed without a word"])[-1]
+    if made.returncode == prepare.DISK_REFUSED:
+        raise OSError(said)
+    return said if made.returncode else ""
 
 
 def _hash_of(source: Path) -> str:
     """Hash a model, or remember its hash: hashing takes as long as loading."""
-    named = hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:HASHED]
-    memory = _root() / "hashes" / f"{named}.json"
+    memory = _remembered(source)
     with suppress(OSError, ValueError, TypeError):
         look = _Look(**json.loads(memory.read_bytes()))
         if look.fits(source):

@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from onnx import ModelProto, NodeProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 MICROSOFT = "com.microsoft"
 """The domain of ONNX Runtime's own operators."""
+
+PRODUCT, WEIGHTS, ZERO_POINTS = "MatMulInteger", 1, 3
+"""The integer product, and which of its inputs belong to the weights."""
 
 SIGN = 128
 """From an unsigned byte to the signed one that stands for the same weight."""
@@ -41,17 +44,29 @@ def sign_weights(model: ModelProto) -> int:
         How many tensors were encoded anew.
     """
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    uses = _Links(model).uses
-    wanted = {name for node in _integer_products(model) for name in node.input[1::2] if name}
-    signed = 0
-    for name in wanted & tensors.keys():
-        products_alone = all(node.op_type == "MatMulInteger" for node in uses[name])
-        values = numpy_helper.to_array(tensors[name])
-        if products_alone and values.dtype == np.uint8:
-            lowered = (values.astype(np.int16) - SIGN).astype(np.int8)
-            tensors[name].CopyFrom(numpy_helper.from_array(lowered, name))
-            signed += 1
-    return signed
+    uses: defaultdict[str, set[tuple[str, int]]] = defaultdict(set)
+    for node in model.graph.node:
+        for position, name in enumerate(node.input):
+            uses[name].add((node.op_type, position))
+    allowed = {(PRODUCT, WEIGHTS), (PRODUCT, ZERO_POINTS)}
+    signed = {
+        name
+        for name, tensor in tensors.items()
+        if tensor.data_type == TensorProto.UINT8 and uses[name] <= allowed
+    }
+    products = [
+        {(*node.input, "", "")[position] for position in (WEIGHTS, ZERO_POINTS)}
+        for node in model.graph.node
+        if node.op_type == PRODUCT
+    ]
+    # Both or neither, and so for those that share one of them.
+    while spoiled := {name for both in products if not both <= signed for name in both & signed}:
+        signed -= spoiled
+    signed &= set().union(*products)
+    for name in signed:
+        values = numpy_helper.to_array(tensors[name]).astype(np.int16) - SIGN
+        tensors[name].CopyFrom(numpy_helper.from_array(values.astype(np.int8), name))
+    return len(signed)
 
 
 def drop_masks(
@@ -211,6 +226,7 @@ class _Shapes:
 
 def _attention(softmax: NodeProto, links: _Links, shapes: _Shapes) -> _Attention | None:
     """Recognise transposed queries and keys, their product, its softmax, and what is made of it."""
+    along = next((each.i for each in softmax.attribute if each.name == "axis"), -1)
     product = links.maker.get(softmax.input[0])
     weighted = links.only_use(softmax.output[0], "MatMul")
     if product is None or weighted is None or product.op_type not in {"MatMul", "FusedMatMul"}:
@@ -222,6 +238,8 @@ def _attention(softmax: NodeProto, links: _Links, shapes: _Shapes) -> _Attention
     back = links.only_use(weighted.output[0], "Transpose")
     end = None if back is None else links.only_use(back.output[0], "Reshape")
     if scale is None or queries is None or keys is None or values is None or end is None:
+        return None
+    if along not in {-1, DIMENSIONS - 1}:
         return None
     measures = shapes.heads_and_width(queries)
     if back is None or _order(back) != SPLIT_HEADS or measures is None:
@@ -283,10 +301,6 @@ def _order(transpose: NodeProto) -> list[int]:
     return next((list(each.ints) for each in transpose.attribute if each.name == "perm"), [])
 
 
-def _integer_products(model: ModelProto) -> Iterator[NodeProto]:
-    return (node for node in model.graph.node if node.op_type == "MatMulInteger")
-
-
 def _redirect(model: ModelProto, old: str, new: str) -> None:
     """Have everyone who uses one tensor use another."""
     for node in model.graph.node:
@@ -302,9 +316,22 @@ def _prune(model: ModelProto) -> None:
     for node in reversed(model.graph.node):
         if needed.intersection(node.output):
             kept.append(node)
-            needed.update(node.input)
+            needed.update(node.input, *map(_used_in, _graphs_in(node)))
     del model.graph.node[:]
     model.graph.node.extend(reversed(kept))
     tensors = [tensor for tensor in model.graph.initializer if tensor.name in needed]
     del model.graph.initializer[:]
     model.graph.initializer.extend(tensors)
+
+
+def _graphs_in(node: NodeProto) -> list[GraphProto]:
+    """The branches of a condition, or the body of a loop."""
+    return [each.g for each in node.attribute if each.HasField("g")]
+
+
+def _used_in(graph: GraphProto) -> set[str]:
+    """Names that a graph uses, some of which may be those of the graph around it."""
+    used = {output.name for output in graph.output}
+    for node in graph.node:
+        used.update(node.input, *map(_used_in, _graphs_in(node)))
+    return used
