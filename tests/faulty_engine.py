@@ -19,6 +19,9 @@ from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.engines import EngineFailed, Options
 from capswriter.transcript import Transcript
 
+GROUPS = Path("/sys/fs/cgroup/memory")
+"""Control groups of memory (version 1), where root may make them."""
+
 MORE_MB = 200
 """What a worker may have besides what it has when it runs out of memory."""
 
@@ -45,7 +48,18 @@ def exhaust() -> None:
         taken.append(bytearray(2**24))
 
 
-FAULTS = {"abort": abort, "fail": fail, "hang": hang, "exhaust": exhaust}
+def overrun() -> None:
+    """Take more than a control group allows, until the kernel kills this process."""
+    group = GROUPS / f"capswriter-test-{os.getpid()}"
+    group.mkdir()
+    (group / "memory.limit_in_bytes").write_text(str(MORE_MB * 2**20))
+    (group / "cgroup.procs").write_text(str(os.getpid()))
+    taken = []
+    while True:
+        taken.append(b"x" * 2**24)
+
+
+FAULTS = {"abort": abort, "fail": fail, "hang": hang, "exhaust": exhaust, "overrun": overrun}
 
 
 class FaultyEngine(marked_engine.MarkedEngine):

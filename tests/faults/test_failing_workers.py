@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import httpx
 import pytest
-from faulty_engine import FAULTS
+from faulty_engine import FAULTS, GROUPS
 from marked_speech import (
     busy,
     events,
@@ -38,6 +38,12 @@ HURT = (100.0, 103.0)
         ("abort", "inference_failed", "killed", 2),
         ("hang", "inference_failed", "hung", 2),
         ("exhaust", "inference_failed", "out_of_memory", 2),
+        pytest.param(
+            *("overrun", "inference_failed", "out_of_memory", 2),
+            marks=pytest.mark.skipif(
+                not os.access(GROUPS, os.W_OK), reason="control groups cannot be made here"
+            ),
+        ),
     ],
 )
 async def test_a_fault_costs_only_the_task_that_has_it(
@@ -61,11 +67,13 @@ async def test_a_fault_costs_only_the_task_that_has_it(
         assert sum(told["deaths"].values()) == deaths
         if cause is not None:
             assert told["deaths"] == {cause: deaths}
-        assert told["oom_errors"] == (deaths if fault == "exhaust" else 0)
+        assert told["oom_errors"] == (deaths if cause == "out_of_memory" else 0)
         assert told["failed"] == 1
         again = await once(server.url, works[0])
         assert again.text == texts[works[0].name]
         print(f"\n{fault}: {hurt.error} after {took:.1f} s, {deaths} workers, others unhurt")
+    for group in GROUPS.glob("capswriter-test-*"):
+        group.rmdir()
 
 
 async def test_a_stopped_worker_is_noticed_by_its_silence_and_its_task_done_by_another(
