@@ -94,23 +94,24 @@ def test_frames_are_stacked_as_a_plain_loop_does(length, seed):
     assert np.array_equal(stacked, plainly_stacked(frames))
 
 
-KALDI = """<Nnet>
-<Splice> 4 4
-[ 0 ]
-<AddShift> 4 4
-<LearnRateCoef> 0 [ -8.5 -9.25 0 1e1 ]
-<Rescale> 4 4
-<LearnRateCoef> 0 [ 0.25 0.5 1 2 ]
-</Nnet>
-"""
+SHIFTS, SCALES = [-8.5, -9.25, 0, 10] * 140, [0.25, 0.5, 1, 2] * 140
+
+
+def kaldi(shifts: object, scales: object) -> str:
+    """An ``am.mvn``."""
+    rows = [" ".join(map(str, row)) for row in (shifts, scales)]
+    return (
+        f"<Nnet>\n<Splice> 560 560\n[ 0 ]\n<AddShift> 560 560\n<LearnRateCoef> 0 [ {rows[0]} ]\n"
+        f"<Rescale> 560 560\n<LearnRateCoef> 0 [ {rows[1]} ]\n</Nnet>\n"
+    )
 
 
 def test_a_normalisation_is_read_and_applied(tmp_path):
     path = tmp_path / "am.mvn"
-    path.write_text(KALDI)
-    normalised = Normalisation.read(path)(np.array([[8.5, 10.25, 3, -9]], np.float32))
+    path.write_text(kaldi(SHIFTS, SCALES))
+    normalised = Normalisation.read(path)(np.array([[8.5, 10.25, 3, -9] * 140], np.float32))
     assert normalised.dtype == np.float32
-    assert normalised.tolist() == [[0, 0.5, 3, 2]]
+    assert normalised.tolist() == [[0, 0.5, 3, 2] * 140]
 
 
 @pytest.mark.parametrize(
@@ -118,25 +119,26 @@ def test_a_normalisation_is_read_and_applied(tmp_path):
     [
         "",
         "<Nnet>\n</Nnet>\n",
-        KALDI.replace("<Rescale>", "<Other>"),
-        KALDI.replace("<AddShift>", "<Other>"),
-        KALDI.replace("-8.5", "much"),
-        KALDI.replace("<LearnRateCoef>", "<Other>"),
-        KALDI.replace("[ 0.25 0.5 1 2 ]", "[ 0.25 0.5 1 ]"),
-        KALDI.replace("[ 0.25 0.5 1 2 ]", ""),
-        KALDI.replace("[ 0.25 0.5 1 2 ]", "[ ]").replace("[ -8.5 -9.25 0 1e1 ]", "[ ]"),
+        kaldi(SHIFTS, SCALES).replace("<Rescale>", "<Other>"),
+        kaldi(SHIFTS, SCALES).replace("<AddShift>", "<Other>"),
+        kaldi(SHIFTS, SCALES).replace("<LearnRateCoef>", "<Other>"),
+        kaldi(["much", *SHIFTS[1:]], SCALES),
+        kaldi(SHIFTS, SCALES[1:]),
+        kaldi(SHIFTS, []),
+        kaldi([], []),
+        kaldi([0, 0], [1, 1]),
         "\x00\x01\x02",
     ],
 )
 def test_what_is_no_normalisation_is_refused(tmp_path, text):
     path = tmp_path / "am.mvn"
     path.write_text(text)
-    with pytest.raises(ValueError, match=".+"):
+    with pytest.raises(ValueError, match=r"."):
         Normalisation.read(path)
 
 
 def test_a_normalisation_that_is_no_text_is_refused(tmp_path):
     path = tmp_path / "am.mvn"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match=".+"):
+    with pytest.raises(ValueError, match=r"."):
         Normalisation.read(path)

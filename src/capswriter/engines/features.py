@@ -91,11 +91,16 @@ class Normalisation:
     Args:
         shift: float[560], added.
         scale: float[560], what the sum is multiplied by.
+
+    Raises:
+        ValueError: they are of another size.
     """
 
     def __init__(self, shift: npt.ArrayLike, scale: npt.ArrayLike) -> None:
         self._shift = np.asarray(shift, np.float64)
         self._scale = np.asarray(scale, np.float64)
+        if not self._shift.shape == self._scale.shape == (STACKED * BANDS,):
+            raise ValueError(f"it does not normalise features of {STACKED * BANDS} numbers")
 
     @classmethod
     def read(cls, path: Path) -> Normalisation:
@@ -116,8 +121,6 @@ class Normalisation:
             shift, scale = rows["<AddShift>"], rows["<Rescale>"]
         except KeyError as missing:
             raise ValueError(f"it has no {missing}") from None
-        if not 0 < len(shift) == len(scale):
-            raise ValueError(f"it has {len(shift)} means and {len(scale)} variances")
         return cls(shift, scale)
 
     def __call__(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
