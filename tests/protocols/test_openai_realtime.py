@@ -572,6 +572,7 @@ def test_the_eager_wait_less():
         (Transcription(language=" EN "), "en"),
         (Transcription(language="zh-CN"), "zh"),
         (Transcription(language="pt_BR"), "pt"),
+        (Transcription(language="German"), "de"),
         (Transcription(language=""), "auto"),
         (Transcription(language="auto"), "auto"),
         (Transcription(languages=("ja",)), "ja"),

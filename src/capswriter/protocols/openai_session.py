@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from capswriter.protocols.languages import language_code
 from capswriter.protocols.openai_fields import LONGEST_NAME, Fields
 
 if TYPE_CHECKING:
@@ -120,8 +121,8 @@ class Transcription:
         One of several possible ones is for the engine to find; ``zh-CN`` is ``zh``.
         """
         only = self.languages[0] if len(self.languages) == 1 else ""
-        name = (self.language or only).strip().lower().replace("_", "-")
-        return name.partition("-")[0] or "auto"
+        name = (self.language or only).replace("_", "-")
+        return language_code(name.partition("-")[0].strip() or None)
 
 
 @dataclass(frozen=True, slots=True)
