@@ -16,6 +16,7 @@ from servers import serving_fake
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from capswriter.protocols import funasr, live, ours, push_to_talk
 from capswriter.protocols.capswriter import (
     AudioFrame,
     BadFrame,
@@ -23,6 +24,8 @@ from capswriter.protocols.capswriter import (
     parse_reply,
     strip_v0_header,
 )
+from capswriter.protocols.reading import BadMessage
+from capswriter.protocols.wave_header import WaveHeader, read_wave_header
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
@@ -54,6 +57,18 @@ REPLY = {
     "time_submit": 1,
     "time_complete": 1,
 }
+FUNASR = {
+    "mode": "2pass",
+    "chunk_size": [5, 10, 5],
+    "wav_name": "a",
+    "wav_format": "pcm",
+    "audio_fs": 16000,
+    "is_speaking": True,
+    "hotwords": '{"a":20}',
+    "itn": True,
+}
+START = {"type": "start", "language": "zh", "format": "wav", "sample_rate": 8000, "hotwords": ["a"]}
+START_LIVE = START | {"type": "start_transcription"}
 OPTIONAL = ["seg_duration", "seg_overlap", "time_frame", "context", "language", "samples_total"]
 BATCH = 50
 """Messages in an example of hypothesis."""
@@ -74,6 +89,11 @@ def changed(whole: dict, more: list[str]) -> st.SearchStrategy[str]:
 
 FRAMES = changed(FRAME, [*OPTIONAL, "model", "other"])
 REPLIES = changed(REPLY, ["type", "code", "message", "retryable", "retry_after", "text_accu"])
+STARTS = (
+    changed(FUNASR, ["chunk_interval", "is_finished", "is_end", "svs_lang", "svs_itn", "data"])
+    | changed(START, ["action", "command", "partials"])
+    | changed(START_LIVE, ["action", "command", "partials"])
+)
 ANYTHING = st.text(max_size=20) | st.binary(max_size=20) | VALUES.map(json.dumps)
 
 
@@ -100,6 +120,38 @@ def check_v0(message: str | bytes) -> None:
     assert strip_v0_header(header + data) == data
 
 
+def check_funasr(message: str | bytes) -> None:
+    text = message.decode(errors="replace") if isinstance(message, bytes) else message
+    assert isinstance(funasr.is_funasr(text), bool)
+    try:
+        parsed = funasr.parse(text)
+    except BadMessage as error:
+        told = funasr.Failure("offline", "a", str(error), error.code)
+        orjson.loads(told.encode())
+    else:
+        start = parsed.start if isinstance(parsed, funasr.End) else parsed
+        orjson.loads(funasr.Result(start.last, "a", start.wav_name).encode())
+
+
+def check_ours(message: str | bytes) -> None:
+    text = message.decode(errors="replace") if isinstance(message, bytes) else message
+    for endpoint in (push_to_talk, live):
+        try:
+            endpoint.parse(text)
+        except BadMessage as error:
+            orjson.loads(ours.Failure(error.code, str(error)).encode())
+
+
+def check_wave_header(message: str | bytes) -> None:
+    data = message.encode(errors="replace") if isinstance(message, str) else message
+    read_wave_header(data)
+    header = read_wave_header(b"RIFF1234WAVE" + data)
+    assert not isinstance(header, WaveHeader) or header.length <= 12 + len(data)
+
+
+CHECKS = (check_frame, check_reply, check_v0, check_funasr, check_ours, check_wave_header)
+
+
 def test_every_parser_understands_or_refuses_every_message(full):
     wanted = 200_000 if full else 4_000
     count, longest = 0, 0.0
@@ -111,11 +163,11 @@ def test_every_parser_understands_or_refuses_every_message(full):
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(FRAMES | REPLIES | ANYTHING, min_size=BATCH, max_size=BATCH))
+    @given(st.lists(FRAMES | REPLIES | STARTS | ANYTHING, min_size=BATCH, max_size=BATCH))
     def run(batch: list[str | bytes]) -> None:
         nonlocal count, longest
         for message in batch:
-            for check in (check_frame, check_reply, check_v0):
+            for check in CHECKS:
                 began = time.perf_counter()
                 check(message)
                 longest = max(longest, time.perf_counter() - began)
