@@ -13,6 +13,7 @@ from media import tone, write
 
 from capswriter.audio import SAMPLE_RATE
 from capswriter.audio.decode import DecodeFailed
+from capswriter.audio.g711 import decode_alaw, decode_ulaw
 from capswriter.sessions import AudioFormat, AudioTooLong, BadAudio
 from capswriter.sessions.intake import PIECE, Intake
 
@@ -178,3 +179,32 @@ def test_closing_frees_a_thread_that_waits_for_more_of_a_container(flac):
     reader.join(10)
     assert not reader.is_alive()
     assert failures
+
+
+@pytest.mark.parametrize(
+    ("audio_format", "rate"),
+    [("s16le", 48_000), ("s16le", 8_000), ("ulaw", 8_000), ("alaw", 8_000)],
+)
+def test_other_rates_and_encodings_are_the_same_sound(audio_format, rate):
+    tone = np.sin(2 * np.pi * 300 * np.arange(3 * rate) / rate) * 0.25
+    pcm = np.round(tone * 32_767).astype("<i2")
+    content = pcm.tobytes()
+    if audio_format != "s16le":
+        decode = {"ulaw": decode_ulaw, "alaw": decode_alaw}[audio_format]
+        table = decode(bytes(range(256))).astype(int)
+        nearest = np.abs(table[None, :] - pcm[:, None].astype(int)).argmin(axis=1)
+        content = nearest.astype(np.uint8).tobytes()
+    intake = Intake(AudioFormat(audio_format), rate=rate, longest=60)
+    for start in range(0, len(content), 1001):
+        intake.write(content[start : start + 1001])
+    intake.end()
+    blocks, last = [], False
+    while not last:
+        block, last = intake.take()
+        blocks.append(block)
+    intake.close()
+    heard = np.concatenate(blocks)
+    expected = np.sin(2 * np.pi * 300 * np.arange(3 * SAMPLE_RATE) / SAMPLE_RATE) * 0.25
+    assert len(heard) == 3 * SAMPLE_RATE
+    assert np.abs(heard[500:-500] - expected[500:-500]).max() < 0.02
+    assert intake.seconds == 3

@@ -88,6 +88,8 @@ class Segment:
         samples: the audio to recognise, from ``start - lead`` to ``end``; None where nobody speaks.
         lead: how many samples before ``start``, repeated from the segment before, ``samples`` has.
         tail: how many samples before ``end`` the next segment will repeat.
+        speech_end: the sample after its last speech; None where it ends in the middle of speech,
+            or has none.
     """
 
     start: int
@@ -95,6 +97,7 @@ class Segment:
     samples: Samples | None = None
     lead: int = 0
     tail: int = 0
+    speech_end: int | None = None
 
 
 class FrameDetector(Protocol):
@@ -137,6 +140,27 @@ class Segmenter:
         self._tape += samples.astype(np.float32, copy=False).tobytes()
         return self._judge(self._vad.push(samples))
 
+    @property
+    def start(self) -> int:
+        """The first sample of the open segment."""
+        return self._start
+
+    @property
+    def heard(self) -> int:
+        """How many samples have been judged."""
+        return self._labelled
+
+    @property
+    def speech_end(self) -> int | None:
+        """The sample after the newest speech of the open segment; None where it has none."""
+        return self._speech_end
+
+    def open_segment(self) -> Segment:
+        """Give what has come so far of the segment that is not complete yet."""
+        end = self._base + len(self._tape) // 4
+        samples = self._read(self._start - self._lead, end)
+        return Segment(self._start, end, samples, self._lead, speech_end=self._speech_end)
+
     def finish(self) -> list[Segment]:
         """End the stream; give the segments that remain."""
         total = self._base + len(self._tape) // 4
@@ -146,7 +170,7 @@ class Segmenter:
         if self._speech_end is not None:
             end = min(self._speech_end + _samples(PADDING), total)
             if end > self._start:
-                self._end_segment(end)
+                self._end_segment(end, speech_end=self._speech_end)
         self._skip_silence(total)
         return self._taken()
 
@@ -187,7 +211,7 @@ class Segmenter:
         if pause >= _samples(policy.silence) or (
             pause >= _samples(policy.pause) and length >= _samples(policy.minimum)
         ):
-            self._end_segment(self._speech_end + _samples(PADDING))
+            self._end_segment(self._speech_end + _samples(PADDING), speech_end=self._speech_end)
 
     def _is_full(self) -> bool:
         return self._labelled + FRAME - (self._start - self._lead) > _samples(self._policy.maximum)
@@ -214,9 +238,9 @@ class Segmenter:
         if speech_end > cut:
             self._speech_end = speech_end
 
-    def _end_segment(self, end: int, *, overlap: int = 0) -> None:
+    def _end_segment(self, end: int, *, overlap: int = 0, speech_end: int | None = None) -> None:
         samples = self._read(self._start - self._lead, end)
-        self._cut.append(Segment(self._start, end, samples, self._lead, overlap))
+        self._cut.append(Segment(self._start, end, samples, self._lead, overlap, speech_end))
         self._open(end, lead=overlap)
 
     def _skip_silence(self, until: int) -> None:

@@ -79,6 +79,7 @@ class CapsWriterTask:
             priority=Priority.INTERACTIVE if first.source == "mic" else Priority.FILE,
             client=client,
             longest=front.config.max_audio_hours * 3600,
+            live=first.source == "mic",
             finishing=front.finishing,
         )
         self._time_start = first.time_start

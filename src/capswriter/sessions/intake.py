@@ -10,6 +10,8 @@ import numpy as np
 
 from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.audio.decode import AudioFile
+from capswriter.audio.g711 import decode_alaw, decode_ulaw
+from capswriter.audio.resample import Resampler
 from capswriter.errors import UserError
 from capswriter.sessions.spool import Spool, SpoolReader
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 PIECE = 10 * SAMPLE_RATE
 """Samples taken at a time: what one visit to a thread deals with, about 20 ms of work."""
 
+
+FULL_SCALE = np.float32(1 / 32_768)
+"""16-bit integers to [-1, 1]."""
 
 COMPRESSED = 16_000
 """Bytes in a second of compressed audio, at a guess: 128 kbit/s."""
@@ -33,16 +38,18 @@ class AudioTooLong(UserError):
 
 
 class AudioFormat(Enum):
-    """How the bytes hold sound; PCM is mono at 16 kHz."""
+    """How the bytes hold sound; mono, but for containers, which tell that themselves."""
 
     F32LE = "f32le"
     S16LE = "s16le"
+    ULAW = "ulaw"
+    ALAW = "alaw"
     CONTAINER = "container"
 
     @property
     def width(self) -> int:
-        """Bytes of a PCM sample."""
-        return 4 if self is AudioFormat.F32LE else 2
+        """Bytes of a sample outside of containers."""
+        return {AudioFormat.F32LE: 4, AudioFormat.S16LE: 2}.get(self, 1)
 
 
 class Intake:
@@ -50,13 +57,18 @@ class Intake:
 
     Args:
         audio_format: of the bytes.
+        rate: samples in a second, outside of containers.
         longest: seconds of audio that are accepted.
     """
 
-    def __init__(self, audio_format: AudioFormat, *, longest: float) -> None:
+    def __init__(
+        self, audio_format: AudioFormat, *, rate: int = SAMPLE_RATE, longest: float
+    ) -> None:
         self.audio_format = audio_format
         self.received = 0  # bytes
         self.taken = 0  # samples
+        self._rate = rate
+        self._resampler = Resampler(rate)
         self._longest = longest
         self._spool = Spool()
         self._rest = b""
@@ -70,7 +82,7 @@ class Intake:
     @property
     def seconds(self) -> float:
         """Seconds of audio received; of a container, at a guess."""
-        rate = COMPRESSED if self.blocks_its_thread else self.audio_format.width * SAMPLE_RATE
+        rate = COMPRESSED if self.blocks_its_thread else self.audio_format.width * self._rate
         return self.received / rate
 
     def write(self, data: bytes) -> None:
@@ -82,7 +94,7 @@ class Intake:
         """
         self.received += len(data)
         if not self.blocks_its_thread:
-            self._limit(self.received / self.audio_format.width)
+            self._limit(self.seconds)
         try:
             self._spool.write(data)
         except OSError as error:
@@ -103,15 +115,15 @@ class Intake:
         """
         samples, last = self._decode() if self.blocks_its_thread else self._convert()
         self.taken += len(samples)
-        self._limit(self.taken)
+        self._limit(self.taken / SAMPLE_RATE)
         return samples, last
 
     def close(self) -> None:
         """Free what was stored; a ``take`` that waits returns."""
         self._spool.close()
 
-    def _limit(self, samples: float) -> None:
-        if samples > self._longest * SAMPLE_RATE:
+    def _limit(self, seconds: float) -> None:
+        if seconds > self._longest:
             hours = self._longest / 3600
             raise AudioTooLong(f"the audio is longer than the {hours:g} h this server accepts")
 
@@ -123,13 +135,22 @@ class Intake:
         data = self._rest + data if self._rest else data
         whole = len(data) // width * width
         self._rest = data[whole:]
-        if self.audio_format is AudioFormat.S16LE:
-            pcm = np.frombuffer(data[:whole], "<i2").astype(np.float32)
-            return pcm * np.float32(1 / 32_768), last
-        samples = np.frombuffer(data[:whole], "<f4").astype(np.float32, copy=False)
+        samples = self._samples(data[:whole])
         if not np.isfinite(samples).all():
             raise BadAudio("the audio has samples that are not numbers (NaN or infinite)")
-        return samples, last
+        return self._resampler.push(samples, last=last), last
+
+    def _samples(self, data: bytes) -> Samples:
+        if self.audio_format is AudioFormat.F32LE:
+            return np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+        if self.audio_format is AudioFormat.ULAW:
+            pcm = decode_ulaw(data)
+        elif self.audio_format is AudioFormat.ALAW:
+            pcm = decode_alaw(data)
+        else:
+            pcm = np.frombuffer(data, "<i2")
+        samples: Samples = pcm * FULL_SCALE
+        return samples
 
     def _decode(self) -> tuple[Samples, bool]:
         if self._blocks is None:

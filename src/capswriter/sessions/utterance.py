@@ -14,7 +14,8 @@ from capswriter.audio import SAMPLE_RATE
 from capswriter.audio.segment import Segment, Segmenter, SegmentPolicy
 from capswriter.audio.vad import SileroVad
 from capswriter.engines.base import Options
-from capswriter.pool import Priority, Recogniser, Result, Task
+from capswriter.pool import Priority, Recogniser, RecogniserError, Result, Task
+from capswriter.sessions.guesses import Guess, Guesses
 from capswriter.sessions.intake import AudioFormat, Intake
 from capswriter.sessions.merge import Merger
 from capswriter.text.finish import Finishing, Passage, finish
@@ -50,6 +51,7 @@ class Update:
         covered: seconds of audio from the start that have been dealt with; in the last update, all.
         language: of the newest segment, ISO 639-1; empty while nothing was said.
         submitted: Unix seconds at which the newest segment was queued.
+        partial: what follows ``tokens`` as far as it can be guessed; the next update replaces it.
         is_last: nothing follows.
         finished: in the last update, all tokens of the utterance as they are to be written; None
             where that is what the updates have told.
@@ -59,6 +61,7 @@ class Update:
     covered: float
     language: str
     submitted: float
+    partial: tuple[Token, ...] = ()
     is_last: bool = False
     finished: tuple[Token, ...] | None = None
 
@@ -124,11 +127,14 @@ class Utterance:
         recogniser: where segments go.
         ears: where samples are looked at.
         audio_format: of the bytes.
+        rate: samples in a second, outside of containers.
         options: for the engine.
         policy: how long segments get, as far as the engine takes such.
         priority: class of its tasks.
         client: whose it is.
         longest: seconds of audio that are accepted.
+        live: somebody speaks and waits: what is being said is guessed at, too.
+        partials: the guesses are wanted, as ``Update.partial``.
         finishing: what to do to the whole text at its end; None for nothing.
 
     Raises:
@@ -142,18 +148,21 @@ class Utterance:
         ears: Ears,
         *,
         audio_format: AudioFormat = AudioFormat.F32LE,
+        rate: int = SAMPLE_RATE,
         options: Options | None = None,
         policy: SegmentPolicy | None = None,
         priority: Priority = Priority.FILE,
         client: str = "",
         longest: float = LONGEST,
+        live: bool = False,
+        partials: bool = False,
         finishing: Finishing | None = None,
     ) -> None:
         self._account = recogniser.admit(client=client, priority=priority)
         self.work = Work()
         self._recogniser = recogniser
         self._ears = ears
-        self._intake = Intake(audio_format, longest=longest)
+        self._intake = Intake(audio_format, rate=rate, longest=longest)
         self._policy = policy or SegmentPolicy()
         self._options = options or Options()
         self._priority = priority
@@ -162,6 +171,12 @@ class Utterance:
         self._passages: list[Passage] = []
         self._arrived = asyncio.Event()
         self._covered = 0.0
+        self._cut_until = 0  # samples
+        self._heard: asyncio.Queue[_Heard | Guess | None] = asyncio.Queue()
+        tell = self._heard.put_nowait if partials else None
+        self._guesses = (
+            Guesses(recogniser, self._options, client=client, tell=tell) if live else None
+        )
         self._results: set[asyncio.Task[Result]] = set()  # that are still to come
         self._waiting = asyncio.Semaphore(WAITING)
 
@@ -201,12 +216,15 @@ class Utterance:
             BadAudio, DecodeFailed, AudioTooLong: the bytes are no audio that can be used.
             RecogniserError: a segment could not be recognised.
         """
-        heard: asyncio.Queue[_Heard | None] = asyncio.Queue()
-        listening = asyncio.create_task(self._listen(heard))
+        listening = asyncio.create_task(self._listen())
         merger = Merger()
         language, submitted = "", 0.0
         try:
-            while (current := await heard.get()) is not None:
+            while (current := await self._heard.get()) is not None:
+                if isinstance(current, Guess):
+                    if current.segment.start == self._cut_until:  # else it has been cut meanwhile
+                        yield self._guessed(current, language, submitted)
+                    continue
                 segment = current.segment
                 tokens: tuple[Token, ...] = ()
                 if current.result is not None:
@@ -231,6 +249,8 @@ class Utterance:
         finally:
             listening.cancel()
             listening.add_done_callback(_ignore_outcome)
+            if self._guesses is not None:
+                self._guesses.cancel()
             for result in self._results:
                 result.cancel()
             self.close()
@@ -253,19 +273,22 @@ class Utterance:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._ears.executor, _finished, self._passages, finishing)
 
-    async def _listen(self, heard: asyncio.Queue[_Heard | None]) -> None:
+    def _guessed(self, guess: Guess, language: str, submitted: float) -> Update:
+        """Tell a guess, as a merger of its own places it."""
+        tokens = Merger().add(guess.segment, guess.result.transcript)
+        return Update((), self._covered, language, submitted, partial=tokens)
+
+    async def _listen(self) -> None:
         """Cut what arrives into segments, and hand each to the recogniser as soon as it is cut."""
         own = ThreadPoolExecutor(1, "decode") if self._intake.blocks_its_thread else None
         try:
-            await self._cut_all(heard, own or self._ears.executor)
+            await self._cut_all(own or self._ears.executor)
         finally:
-            heard.put_nowait(None)  # whoever awaits this task learns how it ended
+            self._heard.put_nowait(None)  # whoever awaits this task learns how it ended
             if own is not None:
                 own.shutdown(wait=False)
 
-    async def _cut_all(
-        self, heard: asyncio.Queue[_Heard | None], executor: ThreadPoolExecutor
-    ) -> None:
+    async def _cut_all(self, executor: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         maximum = (await self._recogniser.traits()).maximum
         policy = self._policy.within(maximum)
@@ -277,9 +300,12 @@ class Utterance:
             while more:
                 segments, more, last = await loop.run_in_executor(executor, self._cut, segmenter)
                 for segment in segments:
-                    heard.put_nowait(await self._submit(segment))
+                    self._heard.put_nowait(await self._submit(segment))
+                    self._cut_until = segment.end
                 if last:
                     return
+            if self._guesses is not None:
+                self._guesses.consider(segmenter)
 
     def _segmenter(self, policy: SegmentPolicy) -> Segmenter:
         """In a thread: the first detector loads its network."""
@@ -297,12 +323,24 @@ class Utterance:
         """Queue a segment, once the one before it has found a worker; the rest waits as bytes."""
         if segment.samples is None:
             return _Heard(segment, time.time())
-        await self._waiting.acquire()
-        result = asyncio.create_task(self._recognise(segment.samples))
+        guess = self._guesses.answer(segment) if self._guesses is not None else None
+        if guess is None:
+            await self._waiting.acquire()
+            result = asyncio.create_task(self._recognise(segment.samples))
+        else:
+            result = asyncio.create_task(self._adopt(guess, segment.samples))
         self._results.add(result)
         result.add_done_callback(self._results.discard)
         result.add_done_callback(_ignore_outcome)
         return _Heard(segment, time.time(), result)
+
+    async def _adopt(self, guess: asyncio.Task[Result], samples: Samples) -> Result:
+        """Take a guess for the result, unless it comes to nothing."""
+        try:
+            return await guess
+        except RecogniserError:
+            await self._waiting.acquire()
+            return await self._recognise(samples)
 
     async def _recognise(self, samples: Samples) -> Result:
         task = Task(samples, self._options, self._priority, self._client)
