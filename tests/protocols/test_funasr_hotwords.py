@@ -43,6 +43,7 @@ D = DEFAULT_WEIGHT
         ("阿里巴巴 20\n通义 30\r\n\r\nb", (("阿里巴巴", 20), ("通义", 30), ("b", D))),
         ("hello world 20\nnew york\n7", (("hello world", 20), ("new york", D), ("7", D))),
         ("a 20,b 30", (("a", 20), ("b", 30))),
+        ("a 0\nb c\t20 ", (("a", 0), ("b c", 20))),
         ("a nan\nb inf", (("a nan", D), ("b inf", D))),
         ({"a": 1}, (("a", 1),)),
         (["a"], (("a", D),)),

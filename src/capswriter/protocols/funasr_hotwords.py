@@ -84,10 +84,10 @@ def _from_text(text: str) -> Iterable[tuple[str, float]]:
 
 def _with_weight(phrase: str) -> tuple[str, float]:
     """Take the number at the end of a line for its weight; what stands before may have spaces."""
-    word, _, last = phrase.strip().rpartition(" ")
+    *before, last = phrase.rsplit(None, 1)
     weight = _number(last)
-    if word and weight is not None:
-        return word, weight
+    if before and weight is not None:
+        return before[0], weight
     return phrase, DEFAULT_WEIGHT
 
 
