@@ -10,8 +10,8 @@ from starlette.routing import Route
 from starlette.websockets import WebSocket
 
 import capswriter
-from capswriter.server.capswriter_door import capswriter_door
 from capswriter.server.observing import observing_routes
+from capswriter.server.sockets import serve_socket
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -45,7 +45,6 @@ def build_app(front: Front) -> ASGIApp:
         body = {"ready": True} if is_ready else {"ready": False, "reason": reason}
         return JSONResponse(body, status_code=200 if is_ready else 503)
 
-    # CapsWriter's clients may be set to any path.
     pages = Starlette(routes=[Route("/", about), Route("/ready", ready), *observing_routes(front)])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,4 +64,4 @@ async def _serve_socket(websocket: WebSocket, front: Front) -> None:
         await websocket.send_denial_response(Response(text, 503, headers))
         return
     with front.connection():
-        await capswriter_door(websocket, front)
+        await serve_socket(websocket, front)

@@ -15,7 +15,6 @@ from capswriter.errors import UserError
 from capswriter.logs import of_task
 from capswriter.pool import Options, Overloaded, Priority, RecogniserClosed
 from capswriter.protocols.capswriter import (
-    SUBPROTOCOL,
     AudioFrame,
     BadFrame,
     Code,
@@ -25,6 +24,7 @@ from capswriter.protocols.capswriter import (
 )
 from capswriter.server.capswriter_task import CapsWriterTask
 from capswriter.server.failures import failure
+from capswriter.server.messages import close, content
 from capswriter.server.outbox import Outbox
 from capswriter.server.task_log import logged
 from capswriter.server.wire import PULSE, Pulse
@@ -33,7 +33,6 @@ from capswriter.sessions import Utterance
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.types import Message
     from starlette.websockets import WebSocket
 
     from capswriter.server.front import Front
@@ -52,54 +51,16 @@ LARGE_FRAME = 2**22
 LIFE_EVERY = 20.0
 """Seconds between the signs of life for files that wait for others."""
 
-INTERNAL_ERROR, TOO_BIG = 1011, 1009
-"""Codes of close frames, RFC 6455 section 7.4.1."""
 
-CLOSE_REASON_BYTES = 123
-"""What the RFC leaves for a reason in a control frame of 125 bytes."""
+async def serve_capswriter(
+    websocket: WebSocket, front: Front, client: str, first: str | bytes
+) -> None:
+    """Serve one connection from its first message to its end.
 
-
-async def capswriter_door(websocket: WebSocket, front: Front) -> None:
-    """Serve one connection from its handshake to its end."""
-    offered = websocket.scope["subprotocols"]
-    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    address = websocket.client
-    client = f"{address.host}:{address.port}" if address else "a client"
-    try:
-        # Many connect long before they say anything, and what serves tasks takes memory.
-        first = await _first_message(websocket, front.config.first_message_timeout)
-        if first is None:
-            limit = front.config.first_message_timeout
-            await _close(websocket, client, f"no message came in the first {limit:g} s")
-        else:
-            await _Connection(websocket, front, client).serve(first)
-    except WebSocketDisconnect as gone:
-        if gone.code == TOO_BIG:
-            limit = front.config.max_frame_mb
-            logger.warning("%s: closed: it sent a frame of over %d MB", client, limit)
-
-
-async def _first_message(websocket: WebSocket, limit: float) -> str | bytes | None:
-    """Wait for a message, so many seconds or, where that is 0, for ever; None where none came."""
-    if not limit:
-        return _content(await websocket.receive())
-    with anyio.move_on_after(limit):
-        return _content(await websocket.receive())
-    return None
-
-
-async def _close(websocket: WebSocket, client: str, reason: str) -> None:
-    logger.warning("%s: closed: %s", client, reason)
-    shown = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
-    await websocket.close(INTERNAL_ERROR, shown)
-
-
-def _content(message: Message) -> str | bytes:
-    if message["type"] == "websocket.disconnect":
-        raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
-    text: str | None = message.get("text")
-    data: bytes | None = message.get("bytes")
-    return text if text is not None else data or b""
+    Raises:
+        WebSocketDisconnect: the client has gone.
+    """
+    await _Connection(websocket, front, client).serve(first)
 
 
 class _Connection:
@@ -138,7 +99,7 @@ class _Connection:
         if gone is not None:
             raise gone
         if self._farewell:
-            await _close(self._websocket, self.client, self._farewell)
+            await close(self._websocket, self.client, self._farewell)
 
     async def _send(self) -> None:
         try:
@@ -156,7 +117,7 @@ class _Connection:
         self._heard = anyio.current_time()
         while True:
             with anyio.move_on_after(self._patience()):
-                return _content(await self._websocket.receive())
+                return content(await self._websocket.receive())
             if self._patience() <= 0:
                 break
         limit = self._front.config.ws_timeout
