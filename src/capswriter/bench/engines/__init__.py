@@ -1,0 +1,1 @@
+"""``scripts/bench-engines``: our engines on ONNX Runtime beside the libraries they replace."""

@@ -1,0 +1,279 @@
+"""The report of ``scripts/bench-engines``, and its measures on the small models that tests have.
+
+The reference libraries are not needed: stand-ins give what they would.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from engines.paraformer.clips import clip
+
+from capswriter.audio import SAMPLE_RATE
+from capswriter.bench.engines import bare, memory, parity, speech, throughput
+from capswriter.bench.engines.contenders import OURS, UNPREPARED, contender
+from capswriter.bench.engines.fixtures import Place, write_for_sherpa
+from capswriter.bench.engines.machine import describe
+from capswriter.bench.engines.parity import Heard
+from capswriter.bench.engines.report import Aim, Report, Section, Skipped, Table
+from capswriter.bench.engines.speed import RunClock, interleaved, outside_share
+from capswriter.bench.load import Outcome
+from capswriter.engines import features
+from capswriter.engines.directory import kind_of
+from capswriter.engines.graph import prepared
+from capswriter.engines.graph.metadata import metadata_of
+
+PARAFORMER = Path(__file__).parents[1] / "engines" / "paraformer" / "timestamped"
+SENSEVOICE = Path(__file__).parents[1] / "engines" / "sensevoice" / "funasr"
+LOUD = 0.1
+
+
+@pytest.fixture(autouse=True)
+def _store(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAPSWRITER_MODEL_DIR", str(tmp_path / "store"))
+
+
+@pytest.fixture
+def row():
+    """What funasr-onnx has heard in one second of noise."""
+    rows = json.loads((PARAFORMER / "expected.json").read_text())["clips"]
+    return next(each for each in rows if each["seconds"] == 1)
+
+
+def outcome(final_at: float, *, seconds: float = 10.0, error: str = "") -> Outcome:
+    text = None if error else "text"
+    return Outcome("file", "", 0, seconds, 0.0, 0.0, final_at, text=text, error=error)
+
+
+def test_a_table_is_markdown_with_figures_to_the_right():
+    assert Table(["", "ours"], [["3 s", "12"]]).markdown() == (
+        "|  | ours |\n| --- | --: |\n| 3 s | 12 |"
+    )
+
+
+@pytest.mark.parametrize(
+    ("measured", "at_least", "met"),
+    [
+        (1.9, False, True),
+        (1.91, False, False),
+        (1.9, True, True),
+        (1.89, True, False),
+        (math.nan, False, False),
+        (math.nan, True, False),
+    ],
+)
+def test_an_aim_is_met_up_to_its_limit_and_never_without_a_figure(measured, at_least, met):
+    aim = Aim("memory", measured, 1.9, at_least=at_least)
+    assert aim.met is met
+    assert aim.row()[-1] == ("met" if met else "**not met**")
+
+
+def test_a_report_ends_with_the_aims_of_all_measures_and_tells_what_was_skipped():
+    fast = Section("Speed", ["text"], [Aim("ratio", 0.5, 1.0)], {"ratio": 0.5})
+    short = Section("Memory", skipped="no model", aims=[Aim("sum", 3.0, 2.0, unit=" MiB")])
+    report = Report({"processor": "abacus"}, [fast, short], "scripts/bench-engines")
+    lines = report.markdown().splitlines()
+    assert lines[-2:] == [
+        "| ratio | 0.5 | ≤ 1 | met |",
+        "| sum | 3 MiB | ≤ 2 MiB | **not met** |",
+    ]
+    assert "- processor: abacus" in lines
+    assert "Skipped: no model" in lines
+    told = json.loads(report.json())
+    assert told["figures"] == {"Speed": {"ratio": 0.5}}
+    assert told["skipped"] == {"Memory": "no model"}
+    assert [aim["met"] for aim in told["aims"]] == [True, False]
+
+
+def test_the_flags_that_decide_are_told_whether_the_processor_has_them_or_not(tmp_path):
+    (tmp_path / "cpuinfo").write_text("model name\t: Xeon\nflags\t\t: fpu avx2 amx_int8\n")
+    told = describe(tmp_path / "cpuinfo")["processor"]
+    assert told.startswith("Xeon, ")
+    assert told.endswith("has avx2, no avx_vnni, no avx512_vnni, has amx_int8")
+
+
+def test_actions_take_turns_and_the_first_time_is_not_counted():
+    done = []
+    seconds = interleaved({name: lambda name=name: done.append(name) for name in "ab"}, 3)
+    assert "".join(done) == "abababab"
+    assert {name: len(each) for name, each in seconds.items()} == {"a": 3, "b": 3}
+
+
+def test_the_share_outside_of_onnx_runtime_is_what_its_sessions_do_not_take(monkeypatch):
+    monkeypatch.setattr(ort.InferenceSession, "run", lambda _: time.sleep(0.03))
+
+    def recognise(_):
+        ort.InferenceSession.run(None)
+        time.sleep(0.01)
+
+    assert outside_share(recognise, np.zeros(0), 3) == pytest.approx(0.25, abs=0.1)
+
+
+def test_the_clock_lets_go_of_onnx_runtime_after_an_error():
+    before = ort.InferenceSession.run
+    with pytest.raises(ZeroDivisionError), RunClock().ticking():
+        raise ZeroDivisionError
+    assert ort.InferenceSession.run is before
+
+
+def test_clips_are_short_ones_whole_recordings_and_all_of_them_in_pieces_of_30_s():
+    heard = {"a": np.zeros(40 * SAMPLE_RATE, "f"), "b": np.ones(10 * SAMPLE_RATE, "f")}
+    lengths = {name: len(samples) / SAMPLE_RATE for name, samples in speech.clips(heard).items()}
+    assert lengths == {
+        "a, 0.1 s": 0.1,
+        "a, 1 s": 1.0,
+        "a, from 0 s": 30.0,
+        "a, from 30 s": 10.0,
+        "b, 0.1 s": 0.1,
+        "b, 1 s": 1.0,
+        "b, from 0 s": 10.0,
+        "all, from 0 s": 30.0,
+        "all, from 30 s": 20.0,
+    }
+
+
+def test_speech_that_is_too_short_is_repeated():
+    heard = {"a": np.arange(SAMPLE_RATE, dtype="f")}
+    samples = speech.exactly(heard, 2.5)
+    assert len(samples) == 2.5 * SAMPLE_RATE
+    assert (samples[SAMPLE_RATE : 2 * SAMPLE_RATE] == heard["a"]).all()
+
+
+def test_utterances_are_what_a_session_gives_to_an_engine_in_one_piece(speech):
+    from capswriter.bench.engines.speech import recordings, utterances
+
+    made = utterances(recordings(speech), 3)
+    assert len(made) == 3
+    assert all(8 <= len(each) / SAMPLE_RATE <= 15 for each in made)
+
+
+def test_ids_times_and_their_lengths_count_for_equality():
+    theirs = Heard([1, 2, 3], [[0, 10], [10, 20], [20, 30]])
+    score = parity.score(
+        {
+            "same": theirs,
+            "longer": Heard([1, 2, 3, 4], theirs.times),
+            "late": Heard([1, 2, 3], [[0, 10], [10, 20], [20, 31]]),
+        },
+        {"same": theirs, "longer": theirs, "late": theirs},
+    )
+    assert (score.clips, score.same_clips) == (3, 1)
+    assert (score.tokens, score.same_tokens, score.same_times) == (10, 9, 8)
+
+
+def test_our_paraformer_is_asked_for_what_the_reference_tells(row):
+    samples = clip(row["seconds"], row["seed"])
+    heard = parity.heard_by_us("paraformer", PARAFORMER, {"clip": samples})
+    assert heard == {"clip": Heard(row["ids"], row["times"])}
+
+
+def test_our_sensevoice_is_asked_in_both_ways(monkeypatch):
+    rows = json.loads((SENSEVOICE / "expected.json").read_text())["clips"]
+    asked = [(row["language"], row["itn"]) for row in rows if row["seconds"] == 1]
+    monkeypatch.setattr(parity, "ASKED", asked)
+    expected = {f"clip, {row['language']}": row["ids"] for row in rows if row["seconds"] == 1}
+    (seed,) = {row["seed"] for row in rows if row["seconds"] == 1}
+    heard = parity.heard_by_us("sensevoice", SENSEVOICE, {"clip": clip(1, seed)})
+    assert {name: each.ids for name, each in heard.items()} == expected
+
+
+def test_the_layout_for_sherpa_is_the_same_network(tmp_path):
+    write_for_sherpa(SENSEVOICE, tmp_path)
+    assert kind_of(tmp_path) == "sense_voice_ctc"
+    metadata = metadata_of(tmp_path / "model.int8.onnx")
+    assert len(metadata["neg_mean"].split(",")) == len(metadata["inv_stddev"].split(",")) == 560
+    samples = {"clip": clip(3, 0)}
+    ours = parity.heard_by_us("sensevoice", SENSEVOICE, samples)
+    assert parity.heard_by_us("sensevoice", tmp_path, samples) == ours
+    assert all(heard.ids for heard in ours.values())
+
+
+def test_features_that_differ_in_one_value_are_told_so():
+    samples = clip(1, 0)
+    theirs = features.fbank(samples)
+    theirs[3, 7] += 0.5
+    frontend = SimpleNamespace(fbank=lambda _: (theirs, len(theirs)))
+    largest, equal = parity.features_apart(SimpleNamespace(frontend=frontend), {"": samples})
+    assert largest == pytest.approx(0.5, abs=1e-5)
+    assert equal == 1 - 1 / theirs.size
+
+
+def test_ours_is_prepared_and_can_be_had_as_it_is(tmp_path, row):
+    samples = clip(row["seconds"], row["seed"])
+    plain = contender(UNPREPARED, "paraformer", PARAFORMER)
+    assert not (tmp_path / "store").exists()
+    ours = contender(OURS, "paraformer", PARAFORMER)
+    assert prepared.state(PARAFORMER / "model_quant.onnx") == "prepared"
+    assert ours(samples) == plain(samples) != ""
+
+
+def test_a_model_that_could_not_be_prepared_is_not_measured_in_its_place(monkeypatch):
+    monkeypatch.setattr(prepared, "find_or_make", lambda *_: None)
+    with pytest.raises(Skipped, match="is not prepared"):
+        contender(OURS, "paraformer", PARAFORMER)
+
+
+def test_a_bare_process_recognises_what_it_is_told_and_its_memory_can_be_read(tmp_path):
+    bare.save_clips(tmp_path / "clips.npz", [clip(1, 0), clip(3, 0)])
+    with bare.Bare(UNPREPARED, "paraformer", PARAFORMER, tmp_path / "clips.npz") as process:
+        process.ready()
+        process.tell("once 1")
+        audio, seconds = process.done()
+        assert (audio, seconds > 0) == (3.0, True)
+        if sys.platform == "linux":
+            assert 20 < memory.proportional(process.pid) < 1000
+
+
+def test_a_bare_loop_goes_round_from_where_it_is_told_until_the_time_is_up():
+    heard = []
+    clips = {str(seconds): np.full(seconds * 16_000, seconds) for seconds in (1, 2)}
+
+    def recognise(samples):
+        heard.append(int(samples[0]))
+        time.sleep(0.01)
+
+    audio, seconds = bare.obey(recognise, clips, "loop 0.025 2")
+    assert heard[:3] == [2, 1, 2]
+    assert audio == sum(heard)
+    assert seconds >= 0.025
+
+
+def test_a_dead_bare_process_is_an_error_and_no_hang(tmp_path):
+    with (
+        bare.Bare(OURS, "paraformer", tmp_path, tmp_path / "missing.npz") as process,
+        pytest.raises(RuntimeError, match="ended: 1"),
+    ):
+        process.ready()
+
+
+def test_the_rate_counts_what_ends_while_all_clients_are_at_it():
+    # One answer a second; the first five warm up, and the clients' last five are fewer and fewer.
+    outcomes = [outcome(float(second)) for second in range(20)]
+    assert throughput.rate(outcomes) == pytest.approx(10.0)
+    outcomes[-1] = outcome(100.0)
+    assert throughput.rate(outcomes) == pytest.approx(10.0)
+
+
+def test_a_rate_is_not_computed_from_failures():
+    with pytest.raises(Skipped, match="overloaded"):
+        throughput.rate([outcome(float(n)) for n in range(20)] + [outcome(5.0, error="overloaded")])
+
+
+def test_a_model_whose_maker_is_missing_is_skipped(tmp_path):
+    with pytest.raises(Skipped, match=re.escape("make_sensevoice.py, which makes the model")):
+        Place(tmp_path, tmp_path, tmp_path / "nothing").model("sensevoice")
+
+
+def test_a_model_that_is_there_is_not_made_again(tmp_path):
+    (tmp_path / "paraformer").mkdir()
+    (tmp_path / "paraformer" / "model_quant.onnx").touch()
+    assert Place(tmp_path, tmp_path, tmp_path).model("paraformer") == tmp_path / "paraformer"
