@@ -21,16 +21,14 @@ from engines.paraformer.clips import clip
 from capswriter.audio import SAMPLE_RATE
 from capswriter.bench.engines import bare, memory, parity, speech, throughput
 from capswriter.bench.engines.contenders import OURS, UNPREPARED, contender
-from capswriter.bench.engines.fixtures import Place, write_for_sherpa
+from capswriter.bench.engines.fixtures import Place
 from capswriter.bench.engines.machine import describe
 from capswriter.bench.engines.parity import Heard
 from capswriter.bench.engines.report import Aim, Report, Section, Skipped, Table
 from capswriter.bench.engines.speed import RunClock, interleaved, outside_share
 from capswriter.bench.load import Outcome
 from capswriter.engines import features
-from capswriter.engines.directory import kind_of
 from capswriter.engines.graph import prepared
-from capswriter.engines.graph.metadata import metadata_of
 
 PARAFORMER = Path(__file__).parents[1] / "engines" / "paraformer" / "timestamped"
 SENSEVOICE = Path(__file__).parents[1] / "engines" / "sensevoice" / "funasr"
@@ -186,17 +184,6 @@ def test_our_sensevoice_is_asked_in_both_ways(monkeypatch):
     assert {name: each.ids for name, each in heard.items()} == expected
 
 
-def test_the_layout_for_sherpa_is_the_same_network(tmp_path):
-    write_for_sherpa(SENSEVOICE, tmp_path)
-    assert kind_of(tmp_path) == "sense_voice_ctc"
-    metadata = metadata_of(tmp_path / "model.int8.onnx")
-    assert len(metadata["neg_mean"].split(",")) == len(metadata["inv_stddev"].split(",")) == 560
-    samples = {"clip": clip(3, 0)}
-    ours = parity.heard_by_us("sensevoice", SENSEVOICE, samples)
-    assert parity.heard_by_us("sensevoice", tmp_path, samples) == ours
-    assert all(heard.ids for heard in ours.values())
-
-
 def test_features_that_differ_in_one_value_are_told_so():
     samples = clip(1, 0)
     theirs = features.fbank(samples)
@@ -268,12 +255,40 @@ def test_a_rate_is_not_computed_from_failures():
         throughput.rate([outcome(float(n)) for n in range(20)] + [outcome(5.0, error="overloaded")])
 
 
+def maker(folder: Path, *lines: str) -> Place:
+    """Write a program that stands for the one that makes SenseVoice."""
+    (folder / "make_sensevoice.py").write_text("\n".join(["import sys, pathlib", *lines]))
+    return Place(folder / "work", folder / "speech", folder)
+
+
+def test_a_model_is_made_once_and_in_both_layouts(tmp_path):
+    place = maker(
+        tmp_path,
+        "_, target, flag, sherpa = sys.argv",
+        "assert flag == '--sherpa'",
+        "pathlib.Path(sherpa).mkdir(parents=True)",
+        "pathlib.Path(target, 'model_quant.onnx').touch()",
+    )
+    place.work.mkdir()
+    made = place.model("sensevoice")
+    assert made == place.work / "sensevoice"
+    (tmp_path / "make_sensevoice.py").unlink()
+    assert place.model("sensevoice") == made
+    assert place.for_sherpa().is_dir()
+
+
+def test_a_model_that_is_made_half_is_not_taken_for_whole(tmp_path):
+    place = maker(
+        tmp_path,
+        "pathlib.Path(sys.argv[1]).mkdir(parents=True)",
+        "pathlib.Path(sys.argv[1], 'model_quant.onnx').touch()",
+        "raise SystemExit('no memory')",
+    )
+    with pytest.raises(Skipped, match="no memory"):
+        place.model("sensevoice")
+    assert not (place.work / "sensevoice").exists()
+
+
 def test_a_model_whose_maker_is_missing_is_skipped(tmp_path):
     with pytest.raises(Skipped, match=re.escape("make_sensevoice.py, which makes the model")):
         Place(tmp_path, tmp_path, tmp_path / "nothing").model("sensevoice")
-
-
-def test_a_model_that_is_there_is_not_made_again(tmp_path):
-    (tmp_path / "paraformer").mkdir()
-    (tmp_path / "paraformer" / "model_quant.onnx").touch()
-    assert Place(tmp_path, tmp_path, tmp_path).model("paraformer") == tmp_path / "paraformer"

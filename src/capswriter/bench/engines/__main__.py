@@ -26,9 +26,6 @@ MEASURES = ("parity", "speed", "curve", "memory", "replacement", "throughput")
 @click.argument("chosen", nargs=-1, metavar="[MEASURE]...", type=click.Choice(MEASURES))
 @click.option("--work", type=click.Path(path_type=Path), default=Path(sys.prefix, "work"))
 @click.option("--speech", type=click.Path(path_type=Path), default=Path("..", "shared", "speech"))
-@click.option(
-    "--fixtures", type=click.Path(path_type=Path), default=Path("..", "shared", "fixtures")
-)
 @click.option("--rounds", type=int, default=7, help="Of what is timed in turns.")
 @click.option("--turns", type=int, default=3, help="Of the throughput, 40 s each.")
 def command(
@@ -36,7 +33,6 @@ def command(
     *,
     work: Path,
     speech: Path,
-    fixtures: Path,
     rounds: int,
     turns: int,
 ) -> None:
@@ -46,7 +42,7 @@ def command(
     """
     work.mkdir(parents=True, exist_ok=True)
     os.environ["CAPSWRITER_MODEL_DIR"] = str(work / "store")  # for prepared copies
-    place = Place(work, speech, fixtures)
+    place = Place(work, speech)
     measures: dict[str, Callable[[], Section]] = {
         "parity": partial(parity.measure, place),
         "speed": partial(speed.measure, place, rounds),
