@@ -65,7 +65,7 @@ def place(_prepared_once, store) -> Path:
     """The prepared copy of the model, in a store of its own."""
     shutil.copytree(_prepared_once, store)
     assert prepared.state(NETWORK) == "prepared"
-    return prepared._place(NETWORK)
+    return prepared.place_of(NETWORK)
 
 
 @pytest.fixture(autouse=True)

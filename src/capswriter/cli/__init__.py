@@ -18,7 +18,7 @@ COMMANDS = {
     "serve": "Start the recognition server.",
     "transcribe": "Transcribe audio and video files.",
     "status": "Show what a running server is doing.",
-    "models": "List, download, check and remove models.",
+    "models": "List, download, check, prepare and remove models.",
     "config": "Show every setting and where it came from.",
 }
 

@@ -1,7 +1,10 @@
-"""``capswriter models``: list, download, check and remove models."""
+"""``capswriter models``: list, download, check, prepare and remove models."""
 
 from __future__ import annotations
 
+import json
+import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +19,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from capswriter.errors import UserError
+from capswriter.logs import logging_to
 from capswriter.models.errors import ModelCorrupt, ModelMissing
 from capswriter.models.store import ModelStore, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from capswriter.models.catalogue import ModelSpec
@@ -38,7 +44,7 @@ IN_WORDS: dict[Status, str] = {
 @click.group()
 @click.pass_context
 def command(context: click.Context) -> None:
-    """List, download, check and remove models.
+    """List, download, check, prepare and remove models.
 
     They lie in CAPSWRITER_MODEL_DIR, or else in your user data directory.
     """
@@ -50,11 +56,12 @@ def command(context: click.Context) -> None:
 def list_models(store: ModelStore) -> None:
     """List every model, whether it is installed, and what it is good for.
 
-    Those that are recommended say so. Where a model lies is told by "path".
+    Those that are recommended say so. Where a model lies is told by "path". A model that is not
+    prepared will be when it is first loaded, or by "prepare".
     """
     rows = [("name", "engine", "size", "languages", "installed", "description")]
     for name, spec in store.models.items():
-        status = IN_WORDS[store.status(name)]
+        status = _status(store, name)
         rows.append((name, spec.engine, _size(spec), _languages(spec), status, spec.description))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -74,7 +81,7 @@ def pull(store: ModelStore, name: str) -> None:
 @click.argument("name", required=False)
 @click.pass_context
 def verify(context: click.Context, name: str | None) -> None:
-    """Check every file of a model, or of all.
+    """Check every file of a model, or of all, and of its prepared copy.
 
     Exits with 1 where a file is missing or is not the published one.
     """
@@ -86,6 +93,7 @@ def verify(context: click.Context, name: str | None) -> None:
     for each in names:
         try:
             store.verify(each)
+            _verify_copy(store, each)
         except (ModelMissing, ModelCorrupt) as error:
             bad = True
             click.echo(f"capswriter: {error}", err=True)
@@ -103,10 +111,55 @@ def path(store: ModelStore, name: str) -> None:
 
 
 @command.command()
+@click.argument("model")
+@click.pass_obj
+def prepare(store: ModelStore, model: str) -> None:
+    """Make the faster copy of a model for this computer now, not when it is first loaded.
+
+    MODEL is a name or a directory. Exits with 1 where it cannot be made; the model can be used all
+    the same, more slowly.
+    """
+    from capswriter.engines import load  # noqa: PLC0415  # slow to import
+    from capswriter.engines.graph import prepared  # noqa: PLC0415
+    from capswriter.engines.graph.prepare import RECIPE_FILE, Recipe  # noqa: PLC0415
+
+    directory = store.resolve(model)
+    network = _network(store, model, directory)
+    if network is None:
+        click.echo(f"{model}: there is nothing to prepare")
+        return
+    with _copies_usable(model):
+        before = prepared.state(network, thorough=True)
+        if before == "prepared":
+            click.echo(f"{model} is prepared already")
+            return
+        if before != "not prepared":
+            prepared.forget(network)
+        began = time.monotonic()
+        with logging_to(level="info"):
+            load(directory)
+        seconds = time.monotonic() - began
+        if prepared.state(network) != "prepared":
+            raise UserError(f"{model} is not prepared; it can be used as it is, more slowly")
+        place = prepared.place_of(network)
+        recipe = Recipe(**json.loads((place / RECIPE_FILE).read_bytes()))
+        size = sum(file.stat().st_size for file in place.iterdir())
+    click.echo(
+        f"{model} was prepared in {seconds:.0f} s ({recipe}): {size / 1e6:.0f} MB in {place}"
+    )
+
+
+@command.command()
 @click.argument("name")
 @click.pass_obj
 def remove(store: ModelStore, name: str) -> None:
-    """Delete a model from this machine."""
+    """Delete a model, and what was prepared from it, from this machine."""
+    network = _network(store, name, store.directory / name) if name in store.models else None
+    if network is not None:
+        from capswriter.engines.graph import prepared  # noqa: PLC0415
+
+        with _copies_usable(name):
+            prepared.forget(network)
     store.remove(name)
     click.echo(f"removed {store.directory / name}")
 
@@ -134,6 +187,57 @@ def pull_visibly(store: ModelStore, name: str) -> Path:
         directory = store.pull(name)
     click.echo(f"{name} is ready", err=True)
     return directory
+
+
+def _status(store: ModelStore, name: str) -> str:
+    status = store.status(name)
+    network = _network(store, name, store.directory / name) if status == "installed" else None
+    if network is None:
+        return IN_WORDS[status]
+    from capswriter.engines.graph import prepared  # noqa: PLC0415
+
+    with _copies_usable(name):
+        found = prepared.state(network)
+    return f"{IN_WORDS[status]}, {'copy corrupt' if found == 'corrupt' else found}"
+
+
+def _verify_copy(store: ModelStore, name: str) -> None:
+    """Hash what was prepared from a model, if anything was.
+
+    Raises:
+        ModelCorrupt: it is not what it was when it was made.
+    """
+    network = _network(store, name, store.directory / name)
+    if network is None:
+        return
+    from capswriter.engines.graph import prepared  # noqa: PLC0415
+
+    with _copies_usable(name):
+        found = prepared.state(network, thorough=True)
+    if found == "corrupt":
+        mend = f"run: capswriter models prepare {name}"
+        raise ModelCorrupt(f"the prepared copy of {name} is corrupt; {mend}")
+
+
+@contextmanager
+def _copies_usable(model: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot use what was prepared from {model}: {error}") from error
+
+
+def _network(store: ModelStore, model: str, directory: Path) -> Path | None:
+    """Find the file of a model that is prepared for this computer; None where there is none."""
+    from capswriter.engines.directory import NETWORKS, first_of  # noqa: PLC0415  # slow to import
+    from capswriter.engines.registry import PREPARED, engine_of  # noqa: PLC0415
+
+    known = store.models.get(model)
+    if (known.engine if known else engine_of(directory)) not in PREPARED:
+        return None
+    with suppress(FileNotFoundError):
+        return first_of(directory, NETWORKS)
+    return None
 
 
 class _Bars(Progress):

@@ -20,6 +20,9 @@ WHISPER_FILES = ("model.bin", "config.json", "tokenizer.json")
 PARAFORMER_FILES = ("am.mvn", "tokens.json")
 """What FunASR's older exports of Paraformer have, whose configuration does not tell its kind."""
 
+PREPARED = frozenset({"sensevoice", "paraformer"})
+"""Engines that make a faster copy of their network, see ``graph.prepared``."""
+
 EXPECTED = (
     "whisper: model.bin, config.json, tokenizer.json; sensevoice and paraformer: model_quant.onnx,"
     " am.mvn, config.yaml, tokens.json, or model.int8.onnx, tokens.txt; funasr: model.pt,"
@@ -45,7 +48,7 @@ def load(
     named = str(model)
     if not funasr.wants(named):
         model = Path(model) if Path(model).is_dir() else ModelStore().resolve(named)
-    module = import_module(f"capswriter.engines.{_engine_of(model)}")
+    module = import_module(f"capswriter.engines.{engine_of(model)}")
     engine = cast("Engine", module.load(Path(model), threads=threads, device=device))
     if engine.traits.punctuates:
         return engine
@@ -67,11 +70,19 @@ def imports_of(model: str | Path) -> tuple[str, ...]:
     Raises:
         EngineFailed: no engine knows these files.
     """
-    engine = _engine_of(model)
+    engine = engine_of(model)
     return (f"capswriter.engines.{'funasr_imports' if engine == 'funasr' else engine}",)
 
 
-def _engine_of(model: str | Path) -> str:
+def engine_of(model: str | Path) -> str:
+    """Name the engine for a model.
+
+    Args:
+        model: as for ``load``, but for names in the catalogue.
+
+    Raises:
+        EngineFailed: no engine knows these files.
+    """
     if funasr.wants(str(model)):
         return "funasr"
     directory = Path(model)

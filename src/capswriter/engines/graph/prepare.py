@@ -54,6 +54,14 @@ class Recipe:
     unmasked: bool = True
     joined: bool = True
 
+    def __str__(self) -> str:
+        parts = {
+            "weights as signed bytes": self.signed,
+            "no masks": self.unmasked,
+            "attention in place": self.joined,
+        }
+        return ", ".join(["fused", *(part for part, done in parts.items() if done)])
+
 
 class Differs(Exception):
     """The copy gives other numbers than the original."""

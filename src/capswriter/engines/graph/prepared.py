@@ -89,7 +89,7 @@ def find_or_make(source: Path, trials: Callable[[], Sequence[Feed]]) -> Path | N
         Exception: what ``trials`` raises.
     """
     try:
-        place = _place(source)
+        place = place_of(source)
         if _state(place) not in {"prepared", "cannot be prepared"}:
             place.parent.mkdir(parents=True, exist_ok=True)
             with filelock.FileLock(f"{place}.lock"):
@@ -114,7 +114,17 @@ def state(source: Path, *, thorough: bool = False) -> State:
     Raises:
         OSError: the model cannot be read.
     """
-    return _state(_place(source), thorough=thorough)
+    return _state(place_of(source), thorough=thorough)
+
+
+def place_of(source: Path) -> Path:
+    """Name the directory of a model's prepared copy, whether there is one or not.
+
+    Raises:
+        OSError: the model cannot be read.
+    """
+    version = f"ort{ort.__version__}-{identity()}-r{REVISION}"
+    return _root() / f"{_hash_of(source)[:HASHED]}-{version}"
 
 
 def forget(source: Path) -> None:
@@ -133,11 +143,6 @@ def forget(source: Path) -> None:
 
 def _root() -> Path:
     return default_directory() / "prepared"
-
-
-def _place(source: Path) -> Path:
-    version = f"ort{ort.__version__}-{identity()}-r{REVISION}"
-    return _root() / f"{_hash_of(source)[:HASHED]}-{version}"
 
 
 def _remembered(source: Path) -> Path:
