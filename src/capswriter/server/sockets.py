@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-import anyio
 from starlette.websockets import WebSocketDisconnect
 
 from capswriter.protocols.capswriter import SUBPROTOCOL
 from capswriter.server.capswriter_door import serve_capswriter
-from capswriter.server.messages import close, content
+from capswriter.server.messages import first_message
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
     from starlette.websockets import WebSocket
 
     from capswriter.server.front import Front
+
+Door: TypeAlias = "Callable[[WebSocket, Front, str], Awaitable[None]]"
+"""Serves a connection that has been accepted to its end; the string names the client."""
+
+DOORS: Mapping[str, Door] = {}
+"""By path; every other path is for clients that may be set to any."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,24 +39,13 @@ async def serve_socket(websocket: WebSocket, front: Front) -> None:
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     address = websocket.client
     client = f"{address.host}:{address.port}" if address else "a client"
+    door = DOORS.get(websocket.scope["path"].rstrip("/"))
     try:
-        # Many connect long before they say anything, and what serves tasks takes memory.
-        first = await _first_message(websocket, front.config.first_message_timeout)
-        if first is None:
-            limit = front.config.first_message_timeout
-            await close(websocket, client, f"no message came in the first {limit:g} s")
-        else:
+        if door is not None:
+            await door(websocket, front, client)
+        elif (first := await first_message(websocket, front.config, client)) is not None:
             await serve_capswriter(websocket, front, client, first)
     except WebSocketDisconnect as gone:
         if gone.code == TOO_BIG:
             limit = front.config.max_frame_mb
             logger.warning("%s: closed: it sent a frame of over %d MB", client, limit)
-
-
-async def _first_message(websocket: WebSocket, limit: float) -> str | bytes | None:
-    """Wait for a message, so many seconds or, where that is 0, for ever; None where none came."""
-    if not limit:
-        return content(await websocket.receive())
-    with anyio.move_on_after(limit):
-        return content(await websocket.receive())
-    return None
