@@ -282,11 +282,11 @@ async def open_loop(
         return list(await asyncio.gather(*saying))
 
 
-async def once(url: str, work: Work, *, client: int = 0) -> Outcome:
+async def once(url: str, work: Work, *, client: int = 0, token: str = "") -> Outcome:
     """Do one task on a connection of its own; an error where there is no connection to be had."""
     now = time.monotonic()
     try:
-        async with calling(url, client) as caller:
+        async with calling(url, client, token=token) as caller:
             return await caller.say(work)
     except (OSError, InvalidHandshake):
         return Outcome(work.kind, work.name, client, work.seconds, now, now, now, error=REFUSED)
