@@ -21,11 +21,11 @@ import onnxruntime as ort
 import psutil
 import pytest
 from engines.paraformer.clips import clip
+from engines.preparing import feeds_of, outputs_of
 from onnx import TensorProto, helper
 
 from capswriter.engines import Options, load
-from capswriter.engines.directory import trial_inputs
-from capswriter.engines.graph import open_graph, prepare, prepared, signedness
+from capswriter.engines.graph import open_graph, prepared
 from capswriter.engines.graph.session import open_session
 
 HERE = Path(__file__).parent
@@ -98,27 +98,6 @@ def left_in(store: Path) -> list[str]:
     """What lies there, but for locks and remembered hashes."""
     paths = (path for path in store.rglob("*") if path.suffix != ".lock" and path.is_file())
     return sorted(str(path.relative_to(store)) for path in paths if path.parent.name != "hashes")
-
-
-def feeds_of(graph: ort.InferenceSession, lengths: tuple[int, ...]) -> list[dict[str, np.ndarray]]:
-    random = np.random.default_rng(99)
-    feeds = []
-    for length in lengths:
-        values = {
-            "speech": random.standard_normal((1, length, 560), np.float32),
-            "speech_lengths": np.array([length], np.int32),
-            "language": np.array([length % 13], np.int32),
-            "textnorm": np.array([14 + length % 2], np.int32),
-            "bias_embed": random.standard_normal((1, 1 + length % 5, 32), np.float32),
-        }
-        values |= {"x": values["speech"], "x_length": values["speech_lengths"]}
-        values |= {"text_norm": values["textnorm"]}
-        feeds.append({each.name: values[each.name] for each in graph.get_inputs()})
-    return feeds
-
-
-def outputs_of(graph: ort.InferenceSession, feed: dict[str, np.ndarray]) -> list[bytes]:
-    return [output.tobytes() for output in graph.run(None, feed)]
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
@@ -207,14 +186,15 @@ def test_a_disk_that_fills_up_costs_only_speed(store):
 def test_a_disk_that_fills_up_in_the_other_process_costs_only_speed(store):
     """As above, with trials that fit."""
     program = """
-import logging, resource, numpy as np
-from pathlib import Path
+import logging, resource
 from capswriter.engines.graph import prepared
-from engines import test_prepared as tests
+from capswriter.engines.graph.session import open_session
+from engines.preparing import feeds_of
+from engines.test_prepared import NETWORK
 logging.basicConfig(level=logging.INFO)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-graph = tests.open_session(tests.NETWORK)
-print(prepared.find_or_make(tests.NETWORK, lambda: tests.feeds_of(graph, (5,))))
+graph = open_session(NETWORK)
+print(prepared.find_or_make(NETWORK, lambda: feeds_of(graph, (5,))))
 """
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -270,19 +250,6 @@ def test_using_a_copy_tells_that_it_is_used(place):
     os.utime(place / "manifest.json", (long_ago, long_ago))
     heard()
     assert time.time() - (place / "manifest.json").stat().st_mtime < 60
-
-
-@pytest.mark.parametrize("signed", [True, False])
-def test_weights_are_encoded_as_the_processor_prefers(tmp_path, monkeypatch, signed):
-    if signed and not signedness.prefers_signed():
-        pytest.skip("this processor does not multiply signed bytes faster, or not exactly")
-    monkeypatch.setattr(signedness, "prefers_signed", lambda: signed)
-    original = open_session(NETWORK)
-    recipe = prepare.make(NETWORK, tmp_path, feeds_of(original, (20, 60)))
-    assert recipe == prepare.Recipe(signed=signed, unmasked=True, joined=True)
-    copy = open_session(tmp_path / "model.onnx", optimise=False)
-    for feed in feeds_of(original, (11, 333)):
-        assert outputs_of(copy, feed) == outputs_of(original, feed)
 
 
 def wait_for_draft(store: Path) -> None:
@@ -438,18 +405,3 @@ def test_what_was_prepared_is_forgotten(place, store, monkeypatch):
     prepared.forget(NETWORK)
     assert [path for path in store.rglob("*") if path.is_file()] == []
     assert prepared.state(NETWORK) == "not prepared"
-
-
-def test_trials_are_as_long_as_audio_gets():
-    lengths = [len(trial) for trial in trial_inputs()]
-    assert min(lengths) == 1
-    assert max(lengths) == 500, "30 s"
-
-
-def test_trials_come_back_as_they_were(tmp_path):
-    graph = open_session(NETWORK)
-    feeds = feeds_of(graph, tuple(range(1, 13)))
-    prepare.save_trials(tmp_path / "trials.npz", feeds)
-    for ours, theirs in zip(prepare.load_trials(tmp_path / "trials.npz"), feeds, strict=True):
-        assert ours.keys() == theirs.keys()
-        assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
