@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import anyio
-from starlette.websockets import WebSocketDisconnect
 
 from capswriter.errors import UserError
 from capswriter.logs import of_task
-from capswriter.pool import Options, Overloaded, Priority, RecogniserClosed
+from capswriter.pool import Options, Priority
 from capswriter.protocols.capswriter import (
     AudioFrame,
     BadFrame,
@@ -23,11 +21,9 @@ from capswriter.protocols.capswriter import (
     strip_v0_header,
 )
 from capswriter.server.capswriter_task import CapsWriterTask
+from capswriter.server.conversation import Conversation
 from capswriter.server.failures import failure
-from capswriter.server.messages import close, content
-from capswriter.server.outbox import Outbox
 from capswriter.server.task_log import logged
-from capswriter.server.wire import PULSE, Pulse
 from capswriter.sessions import Utterance
 
 if TYPE_CHECKING:
@@ -38,12 +34,6 @@ if TYPE_CHECKING:
     from capswriter.server.front import Front
 
 logger = logging.getLogger(__name__)
-
-TASKS_AT_ONCE = 32
-"""Unfinished tasks that one connection may have."""
-
-RETRY_SOON = 2.0
-"""Seconds after which a client that has too many may try again."""
 
 LARGE_FRAME = 2**22
 """Characters of a frame that takes too long to parse for the event loop to do it."""
@@ -63,49 +53,23 @@ async def serve_capswriter(
     await _Connection(websocket, front, client).serve(first)
 
 
-class _Connection:
+class _Connection(Conversation):
     """A socket that has spoken, and its tasks, each by the client's name for it."""
 
     def __init__(self, websocket: WebSocket, front: Front, client: str) -> None:
-        self.client = client
-        self._websocket = websocket
-        self._front = front
-        self._outbox = Outbox()
+        super().__init__(websocket, front, client)
         self._tasks: dict[str, CapsWriterTask] = {}
         self._given_up: set[str] = set()  # tasks that have failed and are still being sent
-        self._farewell = ""  # why the socket has to be closed
-        self._heard = anyio.current_time()
-        self._pulse: Pulse = websocket.scope["state"][PULSE]
         self._v0_tasks = 0
 
-    async def serve(self, message: str | bytes) -> None:
-        """Take this message, and more until the client goes or has to.
+    @property
+    def is_expectant(self) -> bool:
+        """Whether the audio of a task has begun to come, and not ended."""
+        return any(not task.is_complete for task in self._tasks.values())
 
-        Raises:
-            WebSocketDisconnect: it has gone.
-        """
-        gone: WebSocketDisconnect | None = None
-        async with anyio.create_task_group() as self._group:
-            self._group.start_soon(self._send)
-            self._group.start_soon(self._show_life)
-            try:
-                while True:
-                    await self._take(message)
-                    await self._outbox.room()
-                    message = await self._receive()
-            except WebSocketDisconnect as error:
-                gone = error
-            self._group.cancel_scope.cancel()
-        if gone is not None:
-            raise gone
-        if self._farewell:
-            await close(self._websocket, self.client, self._farewell)
-
-    async def _send(self) -> None:
-        try:
-            await self._outbox.send_all(self._websocket.send_text)
-        except WebSocketDisconnect:
-            self._group.cancel_scope.cancel()
+    def begin(self) -> None:
+        """Show life from now on."""
+        self.group.start_soon(self._show_life)
 
     async def _show_life(self) -> None:
         while True:
@@ -113,28 +77,8 @@ class _Connection:
             for task in self._tasks.values():
                 task.show_life()
 
-    async def _receive(self) -> str | bytes:
-        self._heard = anyio.current_time()
-        while True:
-            with anyio.move_on_after(self._patience()):
-                return content(await self._websocket.receive())
-            if self._patience() <= 0:
-                break
-        limit = self._front.config.ws_timeout
-        self._hang_up(f"nothing came for {limit:g} s in the middle of a task")
-        await anyio.sleep_forever()  # until the cancellation arrives
-        raise AssertionError
-
-    def _patience(self) -> float:
-        """Seconds that the client may still be silent."""
-        limit = self._front.config.ws_timeout
-        uploading = any(not task.is_complete for task in self._tasks.values())
-        if not (uploading and limit):
-            return math.inf
-        # A large frame may take longer than that to arrive; who sends one is not silent.
-        return max(self._heard, self._pulse.heard) + limit - anyio.current_time()
-
-    async def _take(self, message: str | bytes) -> None:
+    async def take(self, message: str | bytes) -> None:
+        """Take a frame."""
         if isinstance(message, bytes):
             self._take_v0(message)
             return
@@ -158,15 +102,15 @@ class _Connection:
         task = self._tasks.get(frame.task_id)
         if task is None:
             try:
-                self._refuse_if_full()
-                task = CapsWriterTask(frame, self._front, self._outbox, client=self.client)
+                self.refuse_if_full(len(self._tasks) + self._v0_tasks)
+                task = CapsWriterTask(frame, self.front, self.outbox, client=self.client)
             except UserError as error:
                 self._given_up |= set() if frame.is_final else {frame.task_id}
                 told = failure(frame.task_id, error)
                 self._fail(told, frame.dialect, is_file=frame.source == "file")
                 return
             self._tasks[task.id] = task
-            self._group.start_soon(self._run, task)
+            self.group.start_soon(self._run, task)
         elif task.is_complete:
             told = Failure(task.id, Code.BAD_REQUEST.value, "the task has had its final frame")
             self._fail(told, task.dialect, is_file=task.source == "file")
@@ -176,18 +120,11 @@ class _Connection:
         except UserError as error:
             self._give_up(task, error, was_final=frame.is_final)
 
-    def _refuse_if_full(self) -> None:
-        if self._front.draining:
-            raise RecogniserClosed("the server is stopping")
-        if len(self._tasks) + self._v0_tasks >= TASKS_AT_ONCE:
-            message = f"this connection has {TASKS_AT_ONCE} unfinished tasks"
-            raise Overloaded(message, retry_after=RETRY_SOON)
-
     async def _run(self, task: CapsWriterTask) -> None:
-        with self._front.utterance():
+        with self.front.utterance():
             try:
                 await task.run()
-                await self._outbox.emptied()
+                await self.outbox.emptied()
             except Exception as error:  # noqa: BLE001  # the table tells faults from failures
                 self._give_up(task, error)
             finally:
@@ -200,7 +137,7 @@ class _Connection:
             return
         if not (task.is_complete or was_final):
             self._given_up.add(task.id)
-        self._outbox.drop_partial(task.id)
+        self.outbox.drop_partial(task.id)
         task.stop()
         self._fail(failure(task.id, error), task.dialect, is_file=task.source == "file")
 
@@ -212,29 +149,25 @@ class _Connection:
         """
         logger.warning("%s: task %s: %s: %s", self.client, told.task_id, told.code, told.message)
         if dialect is Dialect.V1 and is_file:
-            self._hang_up(told.message)
+            self.hang_up(told.message)
         else:
-            self._outbox.put(lambda: told.encode(dialect))
-
-    def _hang_up(self, reason: str) -> None:
-        self._farewell = self._farewell or reason
-        self._group.cancel_scope.cancel()
+            self.outbox.put(lambda: told.encode(dialect))
 
     def _take_v0(self, message: bytes) -> None:
         try:
-            self._refuse_if_full()
+            self.refuse_if_full(len(self._tasks) + self._v0_tasks)
         except UserError as error:
             self._fail(failure("v0", error), Dialect.V1, is_file=True)
             return
         self._v0_tasks += 1
-        self._group.start_soon(self._run_v0, message)
+        self.group.start_soon(self._run_v0, message)
 
     async def _run_v0(self, message: bytes) -> None:
         """Recognise a v0.x utterance: one message in, its text out."""
-        with self._front.utterance():
+        with self.front.utterance():
             try:
-                self._outbox.put(await self._text_of(strip_v0_header(message)))
-                await self._outbox.emptied()
+                self.outbox.put(await self._text_of(strip_v0_header(message)))
+                await self.outbox.emptied()
             except Exception as error:  # noqa: BLE001  # the table tells faults from failures
                 told = failure("v0", error)
                 self._fail(told, Dialect.V1, is_file=True)
@@ -243,18 +176,18 @@ class _Connection:
 
     async def _text_of(self, audio: bytes) -> Callable[[], str]:
         utterance = Utterance(
-            self._front.recogniser,
-            self._front.ears,
-            options=Options(language=self._front.config.language, itn=self._front.config.itn),
+            self.front.recogniser,
+            self.front.ears,
+            options=Options(language=self.front.config.language, itn=self.front.config.itn),
             priority=Priority.INTERACTIVE,
             client=self.client,
-            longest=self._front.config.max_audio_hours * 3600,
-            finishing=self._front.finishing,
+            longest=self.front.config.max_audio_hours * 3600,
+            finishing=self.front.finishing,
         )
         await utterance.write(audio)
         utterance.end()
         tokens: list[str] = []
-        with logged("v0", utterance, self._front.recogniser):
+        with logged("v0", utterance, self.front.recogniser):
             async with aclosing(utterance.updates()) as updates:
                 async for update in updates:
                     tokens += [token.text for token in update.tokens]
