@@ -10,13 +10,21 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from starlette.responses import PlainTextResponse
 
+from capswriter.server.page import FILES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-OPEN_PATHS = frozenset({"/health", "/ready"})
-"""Pages that need no token, and reveal nothing worth one."""
+OPEN_PATHS = frozenset({"/health", "/ready", *FILES})
+"""Pages that need no token, and reveal nothing worth one; on ``/test`` it can be entered."""
+
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+"""What OpenAI's clients in browsers put before the token, to offer both as a subprotocol.
+
+It is not as insecure as its name here: that warns of a web page that has an account's key in it.
+"""
 
 PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -115,7 +123,10 @@ def _without_token(token: str, caller: Caller) -> Refusal | None:
 
 
 def _shown(caller: Caller) -> list[bytes]:
-    """The tokens a caller shows: as a program in its header, else as a page in its URL."""
+    """The tokens a caller shows: as a program in its header, else as a page in what it can set.
+
+    A page can set the subprotocols it offers and the URL, and no header besides.
+    """
     bearers = []
     for value in caller.headers.get("authorization", ()):
         scheme, _, token = value.partition(b" ")
@@ -123,6 +134,11 @@ def _shown(caller: Caller) -> list[bytes]:
             bearers.append(token.strip())
     if bearers:
         return bearers
+    offered = b",".join(caller.headers.get("sec-websocket-protocol", ())).split(b",")
+    prefix = KEY_SUBPROTOCOL.encode()
+    keys = [each.strip() for each in offered if each.strip().startswith(prefix)]
+    if keys:
+        return [key.removeprefix(prefix) for key in keys]
     pairs = [part.partition(b"=") for part in caller.query.split(b"&")]
     return [unquote_to_bytes(value) for name, _, value in pairs if name == b"token"]
 
@@ -171,6 +187,11 @@ class Gate:
         refusal = decide(self._rules, _caller(scope))
         # In place, so that the server's own log lines of the request do not hold it either.
         scope["query_string"] = _without_tokens(scope["query_string"])
+        if scope["type"] == "websocket":
+            offered = scope["subprotocols"]
+            scope["subprotocols"] = [
+                each for each in offered if not each.startswith(KEY_SUBPROTOCOL)
+            ]
         if refusal is None:
             await self._app(scope, receive, send)
             return
