@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 
 import capswriter
 from capswriter.server.observing import observing_routes
+from capswriter.server.page import page_routes
 from capswriter.server.sockets import serve_socket
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def build_app(front: Front) -> ASGIApp:
         body = {"ready": True} if is_ready else {"ready": False, "reason": reason}
         return JSONResponse(body, status_code=200 if is_ready else 503)
 
-    pages = Starlette(routes=[Route("/", about), Route("/ready", ready), *observing_routes(front)])
+    own = [Route("/", about), Route("/ready", ready)]
+    pages = Starlette(routes=[*own, *observing_routes(front), *page_routes()])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
