@@ -51,11 +51,11 @@ def command(
         "replacement": partial(replacement.measure, place),
         "throughput": partial(throughput.measure, place, turns),
     }
-    machine = describe()
-    sections = [_taken(name, measures[name], place) for name in chosen or MEASURES]
-    report = Report(machine, sections, " ".join(["scripts/bench-engines", *sys.argv[1:]]))
-    (work / "report.md").write_text(report.markdown(), encoding="utf-8")
-    (work / "report.json").write_text(report.json(), encoding="utf-8")
+    report = Report(describe(), [], " ".join(["scripts/bench-engines", *sys.argv[1:]]))
+    for name in chosen or MEASURES:
+        report.sections.append(_taken(name, measures[name], place))
+        (work / "report.md").write_text(report.markdown(), encoding="utf-8")
+        (work / "report.json").write_text(report.json(), encoding="utf-8")
     click.echo(report.markdown())
 
 

@@ -101,12 +101,12 @@ class Report:
 
     Args:
         machine: processor, versions and so on, by name.
-        sections: one for each measure.
+        sections: one for each measure that has been taken.
         command: that repeats it.
     """
 
     machine: dict[str, str]
-    sections: Sequence[Section]
+    sections: list[Section]
     command: str
 
     @property
