@@ -5,6 +5,7 @@ The reference libraries are not needed: stand-ins give what they would.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -19,14 +20,15 @@ import pytest
 from engines.paraformer.clips import clip
 
 from capswriter.audio import SAMPLE_RATE
-from capswriter.bench.engines import bare, memory, parity, speech, throughput
+from capswriter.bench.engines import bare, memory, parity, replacement, speech, speed, throughput
 from capswriter.bench.engines.contenders import OURS, UNPREPARED, contender
 from capswriter.bench.engines.fixtures import Place
 from capswriter.bench.engines.machine import describe
 from capswriter.bench.engines.parity import Heard
 from capswriter.bench.engines.report import Aim, Report, Section, Skipped, Table
+from capswriter.bench.engines.serving import FORKING, SPAWNING, serving
 from capswriter.bench.engines.speed import RunClock, interleaved, outside_share
-from capswriter.bench.load import Outcome
+from capswriter.bench.load import Outcome, Work
 from capswriter.engines import features
 from capswriter.engines.graph import prepared
 
@@ -35,9 +37,11 @@ SENSEVOICE = Path(__file__).parents[1] / "engines" / "sensevoice" / "funasr"
 LOUD = 0.1
 
 
-@pytest.fixture(autouse=True)
-def _store(tmp_path, monkeypatch):
-    monkeypatch.setenv("CAPSWRITER_MODEL_DIR", str(tmp_path / "store"))
+@pytest.fixture(scope="module", autouse=True)
+def _store(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAPSWRITER_MODEL_DIR", str(tmp_path_factory.mktemp("store")))
+        yield
 
 
 @pytest.fixture
@@ -107,13 +111,19 @@ def test_actions_take_turns_and_the_first_time_is_not_counted():
 
 
 def test_the_share_outside_of_onnx_runtime_is_what_its_sessions_do_not_take(monkeypatch):
-    monkeypatch.setattr(ort.InferenceSession, "run", lambda _: time.sleep(0.03))
+    now = 0.0
+
+    def take(seconds):
+        nonlocal now
+        now += seconds
 
     def recognise(_):
         ort.InferenceSession.run(None)
-        time.sleep(0.01)
+        take(1)
 
-    assert outside_share(recognise, np.zeros(0), 3) == pytest.approx(0.25, abs=0.1)
+    monkeypatch.setattr(speed, "time", SimpleNamespace(perf_counter=lambda: now))
+    monkeypatch.setattr(ort.InferenceSession, "run", lambda _: take(3))
+    assert outside_share(recognise, np.zeros(0), 3) == 0.25
 
 
 def test_the_clock_lets_go_of_onnx_runtime_after_an_error():
@@ -194,7 +204,8 @@ def test_features_that_differ_in_one_value_are_told_so():
     assert equal == 1 - 1 / theirs.size
 
 
-def test_ours_is_prepared_and_can_be_had_as_it_is(tmp_path, row):
+def test_ours_is_prepared_and_can_be_had_as_it_is(tmp_path, monkeypatch, row):
+    monkeypatch.setenv("CAPSWRITER_MODEL_DIR", str(tmp_path / "store"))
     samples = clip(row["seconds"], row["seed"])
     plain = contender(UNPREPARED, "paraformer", PARAFORMER)
     assert not (tmp_path / "store").exists()
@@ -203,7 +214,8 @@ def test_ours_is_prepared_and_can_be_had_as_it_is(tmp_path, row):
     assert ours(samples) == plain(samples) != ""
 
 
-def test_a_model_that_could_not_be_prepared_is_not_measured_in_its_place(monkeypatch):
+def test_a_model_that_could_not_be_prepared_is_not_measured_in_its_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAPSWRITER_MODEL_DIR", str(tmp_path / "store"))
     monkeypatch.setattr(prepared, "find_or_make", lambda *_: None)
     with pytest.raises(Skipped, match="is not prepared"):
         contender(OURS, "paraformer", PARAFORMER)
@@ -253,6 +265,35 @@ def test_the_rate_counts_what_ends_while_all_clients_are_at_it():
 def test_a_rate_is_not_computed_from_failures():
     with pytest.raises(Skipped, match="overloaded"):
         throughput.rate([outcome(float(n)) for n in range(20)] + [outcome(5.0, error="overloaded")])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory that is shared is told by Linux alone")
+def test_memory_is_that_of_the_workers_of_a_real_server_and_the_rest_apart(tmp_path):
+    model, clips = PARAFORMER, [clip(1, 0), clip(3, 0)]
+    workers, rest = asyncio.run(memory.of_workers(model, 2, clips, tmp_path))
+    assert 20 < workers < 1000
+    assert 20 < rest < 1000
+
+
+@pytest.mark.parametrize("program", [FORKING, SPAWNING])
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no kill -9")
+def test_a_killed_worker_of_a_real_server_is_replaced_whichever_way_it_starts(
+    tmp_path, monkeypatch, program
+):
+    monkeypatch.setattr(replacement, "KILLS", 1)
+    work = Work("file", clip(1, 0))
+    killed, alive = asyncio.run(replacement.kill_workers(PARAFORMER, program, work, tmp_path))
+    assert 0 < alive[0] < killed[0] < 30
+
+
+def test_a_server_that_does_not_start_is_skipped_with_its_log(tmp_path):
+    async def start():
+        async with serving(tmp_path / "nothing", workers=1, log=tmp_path / "serve.log"):
+            pass
+
+    with pytest.raises(Skipped, match=re.escape("serve.log says why")):
+        asyncio.run(start())
+    assert "nothing" in (tmp_path / "serve.log").read_text()
 
 
 def maker(folder: Path, *lines: str) -> Place:
