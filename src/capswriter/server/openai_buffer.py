@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from capswriter.sessions import Ears
 
 BATCH_MS = 96
-"""Milliseconds of audio that are judged at once: three frames; clients send 20 at a time."""
+"""Milliseconds of audio that are dealt with at once: three of the detector's frames.
+
+Clients send 20 at a time, and each visit to a thread has its price: half of all that a session
+costs, if it were for so little.
+"""
 
 PIECE_MS = 5_000
 """Milliseconds that one visit to a thread judges at most: some 10 ms of work."""
@@ -45,7 +49,7 @@ class Session(Protocol):
 class AudioBuffer:
     """The audio appended since the last item, and where turns are detected, what finds them.
 
-    Where they are not, all of it goes to an open item at once. Where they are, it goes to a tape
+    Where they are not, all of it goes to an open item. Where they are, it goes to a tape
     until it is judged: in a turn it then goes on to the item, and outside of one it is forgotten,
     but for what ``prefix_padding_ms`` asks to keep.
 
@@ -92,7 +96,8 @@ class AudioBuffer:
         self._tape += data
         if turns is None:
             self._item = self._item or self._session.begin()
-            await self._move(self._before + len(self._tape))
+            if len(self._tape) >= self._bytes(BATCH_MS):
+                await self._move(self._before + len(self._tape))
             return
         self._fresh += data
         while len(self._fresh) >= self._bytes(BATCH_MS):
