@@ -41,8 +41,24 @@ def write(tokens: Sequence[Token]) -> Written:
     return Written("".join(piece.text for piece in pieces), times, _sentences(pieces))
 
 
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What may be appended to the open sentence.
+
+    Args:
+        text: of the increment.
+        words: of the sentence with it.
+    """
+
+    text: str
+    words: tuple[str, ...]
+
+
 class Increments:
     """How the text of the open sentence grows for a client that appends what it is told.
+
+    Guesses revise capitals and punctuation all the time. Words that are the same but for those are
+    taken for told.
 
     Args:
         for_good: nothing will ever replace what was told, so that two guesses have to agree on it;
@@ -51,34 +67,33 @@ class Increments:
 
     def __init__(self, *, for_good: bool) -> None:
         self._for_good = for_good
-        self._guess: list[str] = []
-        self._told = ""
+        self._guess: tuple[str, ...] = ()
+        self._told: tuple[str, ...] = ()
         self._before = ""  # the last character of the sentences before
 
-    def reached(self, tokens: Sequence[Token]) -> str:
-        """Give what the open sentence has grown to by a new guess; nothing where it has not.
+    def reached(self, tokens: Sequence[Token]) -> Growth | None:
+        """Give what a new guess adds to what was told; None where it does not extend it.
 
-        What a guess has after its last word is left out: the full stop that an engine puts there
-        is no end, and would keep the next guess from being a longer one.
+        What it has after its last word is left out: an engine puts a full stop wherever it stops.
         """
-        guess = [piece.text for piece in display_pieces(tokens)]
-        agreed = _common(self._guess, guess) if self._for_good else guess
-        self._guess = guess
-        while agreed and not is_spoken(agreed[-1]):
-            agreed = agreed[:-1]
-        text = self._joined("".join(agreed).lstrip())
-        return text if len(text) > len(self._told) and text.startswith(self._told) else ""
+        guess = _Words.of(tokens)
+        agreed = _common(self._guess, guess.words) if self._for_good else guess.words
+        self._guess = guess.words
+        told = len(self._told)
+        if len(agreed) <= told or agreed[:told] != self._told:
+            return None
+        text = guess.between(told, len(agreed))
+        return Growth(text if told else self._joined(text.lstrip()), agreed)
 
-    def tell(self, text: str) -> str:
-        """Give what is to be appended for the sentence to read so, and take it for told."""
-        increment = text[len(self._told) :]
-        self._told = text
-        return increment
+    def tell(self, growth: Growth) -> str:
+        """Take an increment for told, and give its text."""
+        self._told = growth.words
+        return growth.text
 
     def close(self, text: str) -> str:
         """End the sentence; give what is to be appended where nothing can be replaced."""
-        rest = _rest(self._told, text)
-        self._told, self._guess = "", []
+        rest = _rest(self._told, _Words.of([Token(text, 0, 0)]))
+        self._told = self._guess = ()
         self._before = text[-1:] or self._before
         return rest
 
@@ -89,33 +104,44 @@ class Increments:
         return text if width(self._before + text[0]) > 2 * LATIN_WIDTH else " " + text
 
 
-def _common(before: Sequence[str], now: Sequence[str]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A text and its words, without capitals and punctuation."""
+
+    pieces: tuple[str, ...]
+    places: tuple[int, ...]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(cls, tokens: Sequence[Token]) -> _Words:
+        pieces = tuple(piece.text for piece in display_pieces(tokens))
+        places = tuple(place for place, piece in enumerate(pieces) if is_spoken(piece))
+        return cls(pieces, places, tuple(pieces[place].casefold() for place in places))
+
+    def between(self, told: int, until: int | None = None) -> str:
+        """Give the text after so many words, up to another or to its end."""
+        start = self.places[told - 1] + 1 if told else 0
+        stop = None if until is None else self.places[until - 1] + 1
+        return "".join(self.pieces[start:stop])
+
+
+def _common(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
     same = takewhile(lambda pair: pair[0] == pair[1], zip(before, now, strict=False))
-    return [piece for piece, _ in same]
+    return tuple(word for word, _ in same)
 
 
-def _rest(told: str, text: str) -> str:
-    """Give what a text has after that which was told, though it may have read otherwise.
+def _rest(told: Sequence[str], sentence: _Words) -> str:
+    """Give what a sentence has after that which was told, though it may have read otherwise.
 
-    The last words that both have in common tell where in the text the client is.
+    The last words that both have in common tell where in the sentence the client is.
     """
-    if text.startswith(told):
-        return text[len(told) :]
-    pieces = [piece.text for piece in display_pieces([Token(text, 0, 0)])]
-    places = [place for place, piece in enumerate(pieces) if is_spoken(piece)]
-    words = [pieces[place].casefold() for place in places]
-    heard = [
-        piece.text.casefold()
-        for piece in display_pieces([Token(told, 0, 0)])
-        if is_spoken(piece.text)
-    ]
-    *blocks, _ = SequenceMatcher(None, heard, words, autojunk=False).get_matching_blocks()
-    reached = len(heard)
-    if blocks:
-        reached = blocks[-1].b + len(heard) - blocks[-1].a
-    if not 0 < reached <= len(places):
-        return "" if reached else text
-    return "".join(pieces[places[reached - 1] + 1 :])
+    reached = len(told)
+    if sentence.words[:reached] != told:
+        matcher = SequenceMatcher(None, told, sentence.words, autojunk=False)
+        *blocks, _ = matcher.get_matching_blocks()
+        if blocks:
+            reached = blocks[-1].b + len(told) - blocks[-1].a
+    return sentence.between(reached) if reached <= len(sentence.words) else ""
 
 
 def _sentences(pieces: Iterable[Token]) -> list[Sentence]:

@@ -309,12 +309,12 @@ class FunasrUtterance:
         mode = self._start.increments
         finishing = replace(self._finishing, itn=False)
         guess = await self._finish(update.partial, update.language, finishing)
-        text = self._increments.reached(guess)
-        if mode is None or not text:
+        growth = self._increments.reached(guess)
+        if mode is None or growth is None:
             return
 
         def message() -> str:
-            return Result(mode, self._increments.tell(text), self._start.wav_name).encode()
+            return Result(mode, self._increments.tell(growth), self._start.wav_name).encode()
 
         self._outbox.put_partial(self._key, message)
 
