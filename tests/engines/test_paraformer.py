@@ -19,7 +19,7 @@ from engines.paraformer.clips import clip
 from capswriter.engines import EngineFailed, Options, cif, load, paraformer
 from capswriter.engines.features import Normalisation
 from capswriter.engines.hotwords import NONE_OF_THEM
-from capswriter.engines.paraformer import MAXIMUM, Paraformer
+from capswriter.engines.paraformer import LONGEST, SEGMENT, Paraformer
 from capswriter.engines.pieces import joined, language_of, read_vocabulary
 
 FOLDER = Path(__file__).parent / "paraformer"
@@ -147,7 +147,7 @@ def test_hardly_any_audio_is_no_error(engines, layout, length, level, capfd):
 
 
 def test_a_second_more_than_the_most_is_refused(timestamped):
-    limit = round(MAXIMUM * RATE)
+    limit = round(LONGEST * RATE)
     assert timestamped.transcribe(np.zeros(limit, np.float32), Options()) is not None
     with pytest.raises(EngineFailed, match=r"^31\.0 s of audio at once; paraformer takes 30 s$"):
         timestamped.transcribe(np.zeros(limit + RATE, np.float32), Options())
@@ -162,7 +162,7 @@ def test_a_language_it_does_not_know_is_refused(timestamped):
 def test_what_the_text_has_not_is_said(engines):
     for layout, engine in engines.items():
         assert engine.traits.name == layout
-        assert engine.traits.maximum == MAXIMUM
+        assert engine.traits.maximum == SEGMENT
         assert engine.traits.languages == {"zh", "en"}
         assert not engine.traits.punctuates
         assert not engine.traits.normalises

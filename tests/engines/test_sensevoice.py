@@ -19,7 +19,7 @@ from capswriter.engines import EngineFailed, Options, load, sensevoice
 from capswriter.engines.ctc import Labels, decode
 from capswriter.engines.graph import prepared
 from capswriter.engines.pieces import read_vocabulary
-from capswriter.engines.sensevoice import MAXIMUM, SenseVoice
+from capswriter.engines.sensevoice import LONGEST, SEGMENT, SenseVoice
 from capswriter.engines.sensevoice_text import transcript_of
 
 FOLDER = Path(__file__).parent / "sensevoice"
@@ -239,7 +239,7 @@ def test_hardly_any_audio_is_no_error(engines, layout, length, level, capfd):
 
 
 def test_a_second_more_than_the_most_is_refused(engines):
-    limit = round(MAXIMUM * RATE)
+    limit = round(LONGEST * RATE)
     assert engines["funasr"].transcribe(np.zeros(limit, np.float32), Options()) is not None
     with pytest.raises(EngineFailed, match=r"^31\.0 s of audio at once; sensevoice takes 30 s$"):
         engines["funasr"].transcribe(np.zeros(limit + RATE, np.float32), Options())
@@ -260,7 +260,7 @@ def test_hotwords_are_no_error_for_a_network_that_takes_none(engines):
 def test_what_the_text_has_is_said(engines):
     for layout, engine in engines.items():
         assert engine.traits.name == layout
-        assert engine.traits.maximum == MAXIMUM
+        assert engine.traits.maximum == SEGMENT
         assert engine.traits.languages == {"zh", "en", "yue", "ja", "ko"}
         assert engine.traits.punctuates
         assert engine.traits.normalises
@@ -323,7 +323,7 @@ def test_a_failure_of_the_network_is_one_line(engines, monkeypatch):
 @pytest.mark.speech
 def test_both_layouts_agree_on_recordings(engines, speech):
     for path in sorted([*speech.glob("*.wav"), *speech.glob("*.flac")]):
-        samples = samples_of(path)[: round(MAXIMUM * RATE)]
+        samples = samples_of(path)[: round(LONGEST * RATE)]
         one, other = (engines[layout].transcribe(samples, Options()) for layout in LAYOUTS)
         assert one == other
         assert one.tokens

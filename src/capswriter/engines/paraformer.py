@@ -43,11 +43,15 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-MAXIMUM = 30.0
-"""Seconds of audio taken at once: what the segments of a session are cut to.
+SEGMENT = 20.0
+"""Seconds of audio to give it at once.
 
-Longer audio is no error of the network, but costs more for each second: attention is quadratic.
+Measured (docs/engines.md), a second of audio costs least in segments of 8 to 20 s; beyond,
+attention makes it dearer, which grows with the square of the length.
 """
+
+LONGEST = 30.0
+"""Seconds of audio taken at once: what it was trained on at most."""
 
 LANGUAGES = frozenset({"zh", "en"})
 
@@ -121,7 +125,7 @@ class Paraformer:
         self._fails_in_silence = ""
         self._quiet = ort.RunOptions()
         self._quiet.log_severity_level = 4  # a graph that hears nothing fails, and is no news
-        self.traits = Traits(name, MAXIMUM, LANGUAGES, punctuates=False, normalises=False)
+        self.traits = Traits(name, SEGMENT, LANGUAGES, punctuates=False, normalises=False)
 
     def transcribe(self, samples: Samples, options: Options) -> Transcript:
         """Recognise one segment; see ``Engine``.
@@ -133,9 +137,9 @@ class Paraformer:
             known = ", ".join(sorted(LANGUAGES))
             raise EngineFailed(f"language {options.language!r} is not one of: auto, {known}")
         duration = len(samples) / SAMPLE_RATE
-        if duration > MAXIMUM:
+        if duration > LONGEST:
             raise EngineFailed(
-                f"{duration:.1f} s of audio at once; paraformer takes {MAXIMUM:.0f} s"
+                f"{duration:.1f} s of audio at once; paraformer takes {LONGEST:.0f} s"
             )
         heard = self.hear(samples, options.prompt)
         texts = joined([self._vocabulary[index] for index in heard.ids], begins=self._begins)
@@ -289,7 +293,7 @@ def _show(directory: Path, path: Path) -> None:
     from capswriter.audio.decode import AudioFile  # noqa: PLC0415
 
     with AudioFile(path) as file:
-        samples = np.concatenate(list(file.blocks()))[: int(MAXIMUM * SAMPLE_RATE)]
+        samples = np.concatenate(list(file.blocks()))[: int(LONGEST * SAMPLE_RATE)]
     transcript = load(directory, threads=1, device="cpu").transcribe(samples, Options())
     for token in transcript.tokens:
         sys.stdout.write(f"{token.start:6.2f} {token.end:6.2f} {token.text}\n")

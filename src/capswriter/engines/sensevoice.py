@@ -39,7 +39,14 @@ if TYPE_CHECKING:
 
     from capswriter.transcript import Transcript
 
-MAXIMUM = 30.0
+SEGMENT = 20.0
+"""Seconds of audio to give it at once.
+
+Measured (docs/engines.md), a second of audio costs least in segments of 8 to 20 s; beyond,
+attention makes it dearer, which grows with the square of the length.
+"""
+
+LONGEST = 30.0
 """Seconds of audio taken at once: what it was trained on at most."""
 
 LANGUAGES = {"auto": 0, "zh": 3, "en": 4, "yue": 7, "ja": 11, "ko": 12}
@@ -72,7 +79,7 @@ class SenseVoice:
         self._logits = graph.get_outputs()[0].name
         self._vocabulary = vocabulary
         self._normalisation = normalisation
-        self.traits = Traits(name, MAXIMUM, frozenset(LANGUAGES) - {"auto"})
+        self.traits = Traits(name, SEGMENT, frozenset(LANGUAGES) - {"auto"})
 
     def transcribe(self, samples: Samples, options: Options) -> Transcript:
         """Recognise one segment; see ``Engine``.
@@ -82,9 +89,9 @@ class SenseVoice:
         punctuation either.
         """
         duration = len(samples) / SAMPLE_RATE
-        if duration > MAXIMUM:
+        if duration > LONGEST:
             raise EngineFailed(
-                f"{duration:.1f} s of audio at once; sensevoice takes {MAXIMUM:.0f} s"
+                f"{duration:.1f} s of audio at once; sensevoice takes {LONGEST:.0f} s"
             )
         labels = self.hear(samples, options)
         return transcript_of(labels, self._vocabulary, duration)
@@ -167,7 +174,7 @@ def _show(directory: Path, path: Path) -> None:
     from capswriter.audio.decode import AudioFile  # noqa: PLC0415
 
     with AudioFile(path) as file:
-        samples = np.concatenate(list(file.blocks()))[: int(MAXIMUM * SAMPLE_RATE)]
+        samples = np.concatenate(list(file.blocks()))[: int(LONGEST * SAMPLE_RATE)]
     transcript = load(directory, threads=1, device="cpu").transcribe(samples, Options())
     for token in transcript.tokens:
         sys.stdout.write(f"{token.start:6.2f} {token.end:6.2f} {token.text}\n")
