@@ -54,8 +54,8 @@ def page_routes() -> list[Route]:
     return [Route(path, partial(_serve, file)) for path, file in FILES.items()]
 
 
-async def _serve(file: Path, request: Request) -> Response:
-    content = file.read_bytes()  # a few kilobytes, that the system has in its cache
+def _serve(file: Path, request: Request) -> Response:
+    content = file.read_bytes()  # not kept: few ask for it
     tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
     headers = {**HEADERS, "ETag": tag}
     if request.headers.get("If-None-Match") == tag:

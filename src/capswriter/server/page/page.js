@@ -28,6 +28,7 @@ let countdown = null;
 takeTokenFromAddress();
 const connection = new Connection({ tokenOf, onState, onError });
 const load = new Load(tokenOf);
+if (matchMedia("(hover: none)").matches) say(at("how"), "howTouch");
 fillLanguages();
 translate();
 name();

@@ -17,7 +17,7 @@ export class Card {
     const time = add(this.meta, "time");
     const now = new Date();
     time.dateTime = now.toISOString();
-    time.textContent = now.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    time.textContent = now.toTimeString().slice(0, 8);
     if (source) add(this.meta, "span").textContent = source;
     else say(add(this.meta, "span"), "microphone");
     list.prepend(this.item);
