@@ -28,6 +28,7 @@ pytestmark = pytest.mark.anyio
 PATH = "/v1/realtime?intent=transcription"
 BUFFER = "input_audio_buffer."
 TEXT = "conversation.item.input_audio_transcription."
+COMMITTED = BUFFER + "committed"
 PCM_16 = {"type": "audio/pcm", "rate": 16_000}
 SILENCE = np.zeros(SAMPLE_RATE, np.float32)
 
@@ -252,6 +253,18 @@ async def test_the_pause_that_ends_a_turn_and_the_threshold_are_heeded(fake, two
         assert len(client.of(BUFFER + "speech_started")) == 1
 
 
+async def test_padding_reaches_back_to_the_turn_before_and_no_further(fake, two_turns):
+    async with raw(fake) as client:
+        await client.configure(turns=server_vad(prefix_padding_ms=3000))
+        await client.append(pcm(two_turns))
+        for _ in range(2):
+            await client.until(TEXT + "completed")
+        starts = [event["audio_start_ms"] for event in client.of(BUFFER + "speech_started")]
+        ends = [event["audio_end_ms"] for event in client.of(BUFFER + "speech_stopped")]
+        assert starts == [0, ends[0]]
+        check_two_turns([event["transcript"] for event in client.of(TEXT + "completed")])
+
+
 async def test_speech_is_recognised_while_it_is_spoken(tmp_path, second):
     write_words(tmp_path, speed=10)
     with serving_fake("marked_engine:load", tmp_path, workers=1) as server:
@@ -266,6 +279,7 @@ async def test_speech_is_recognised_while_it_is_spoken(tmp_path, second):
             await client.say(BUFFER + "commit")
             completed = await client.until(TEXT + "completed")
             assert time.monotonic() - began < 3
+            assert client.kinds()[:3] == ["session.created", "session.updated", COMMITTED]
             deltas = [event["delta"] for event in client.of(TEXT + "delta")]
             assert len(deltas) > 1
             assert "".join(deltas) == completed["transcript"]
@@ -308,6 +322,11 @@ async def test_a_client_may_commit_a_turn_before_its_end(fake, two_turns):
         await client.until(TEXT + "completed")
         started = client.of(BUFFER + "speech_started")
         assert started[-1]["audio_start_ms"] == pytest.approx(4000 + 150, abs=70)
+        await client.configure(turns=server_vad(silence_duration_ms=600))
+        await client.append(pcm(two_turns)[7 * 2 * SAMPLE_RATE :])
+        await client.until(TEXT + "completed")
+        started = client.of(BUFFER + "speech_started")
+        assert started[-1]["audio_start_ms"] == pytest.approx(11_200 + 150, abs=70)
         check_order(client.events)
 
 
@@ -540,6 +559,14 @@ async def test_unfinished_items_are_bounded_and_told_in_order(tmp_path, second):
             assert {event["error"]["code"] for event in failed} == {"overloaded"}
 
 
+async def until_logged(server, text: str) -> None:
+    for _ in range(100):
+        if text in "".join(server.log):
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail(f"the log has no {text!r}")
+
+
 STATES = ("created", "appended", "committed", "in a turn", "after turns", "dropped")
 
 
@@ -560,6 +587,7 @@ async def test_who_leaves_in_any_state_leaves_nothing_behind(tmp_path, two_turns
             elif state == "dropped":
                 await client.say(BUFFER + "clear")
                 await client.until(BUFFER + "cleared")
+                await until_logged(server, "end live stopped")
             elif state in {"in a turn", "after turns"}:
                 await client.configure(turns=server_vad())
                 await client.append(pcm(two_turns)[: (4 if state == "in a turn" else 13) * 32_000])
