@@ -428,6 +428,23 @@ def test_a_killed_server_is_told_of_waited_for_and_the_recording_kept(browser):
         assert WORDS.fullmatch(final(visit, 2))
 
 
+def test_a_full_server_is_said_to_be_full_until_there_is_room(browser):
+    with (
+        serving_fake(workers=1, max_connections=1) as server,
+        connect(server.url + "/ws/asr") as taken,
+        visiting(browser, server.http) as visit,
+    ):
+        taken.send('{"type":"ping"}')
+        assert "pong" in taken.recv(10)
+        visit.goto(server.http + "/test")
+        visit.wait("#link.full", "No free connection")
+        visit.wait("#notice", "All connections of the server are taken")
+        taken.close()
+        visit.locator("#notice-act").click()
+        visit.wait("#link.open")
+        assert not visit.has("#notice:visible")
+
+
 # ---- for everybody
 
 
