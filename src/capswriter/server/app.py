@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 NAME = "CapsWriter Server"
 
+PROTOCOLS = ("capswriter", "funasr", "push-to-talk", "live", "openai-realtime")
+"""What clients may speak; docs/realtime.md says how."""
+
 RETRY_AFTER = 5
 """Seconds after which one connection too many may try again."""
 
@@ -35,7 +38,7 @@ def build_app(front: Front) -> ASGIApp:
                 "name": NAME,
                 "version": capswriter.__version__,
                 "model": front.model,
-                "protocols": ["capswriter"],
+                "protocols": list(PROTOCOLS),
             }
         )
 
