@@ -330,6 +330,16 @@ def test_a_model_that_is_made_half_is_not_taken_for_whole(tmp_path):
     assert not (place.work / "sensevoice").exists()
 
 
+def test_a_kind_that_cannot_be_made_leaves_the_other_to_be_measured(tmp_path):
+    (tmp_path / "paraformer").mkdir()
+    (tmp_path / "paraformer" / "model_quant.onnx").touch()
+    section = Section("Memory")
+    place = Place(tmp_path, tmp_path, tmp_path / "nothing")
+    assert list(place.models(section)) == [("paraformer", tmp_path / "paraformer")]
+    (told,) = section.parts
+    assert told.startswith("sensevoice was skipped: there is no ")
+
+
 def test_a_model_whose_maker_is_missing_is_skipped(tmp_path):
     with pytest.raises(Skipped, match=re.escape("make_sensevoice.py, which makes the model")):
         Place(tmp_path, tmp_path, tmp_path / "nothing").model("sensevoice")

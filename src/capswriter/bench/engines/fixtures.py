@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from capswriter.bench.engines.contenders import KINDS, Kind
 from capswriter.bench.engines.report import Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from capswriter.bench.engines.contenders import Kind
+    from capswriter.bench.engines.report import Section
 
 NETWORK, SHERPAS = "model_quant.onnx", "sherpa"
 """What a model that is whole has, and the folder in it of sherpa-onnx's layout."""
@@ -48,13 +49,20 @@ class Place:
         if not program.is_file():
             raise Skipped(f"there is no {program}, which makes the model")
         draft = self.work / f"{kind}.draft"
-        more: dict[Kind, list[str | Path]] = {
-            "sensevoice": ["--sherpa", draft / SHERPAS],
-            "paraformer": ["--recordings", self.speech],
-        }
-        _make([program, draft, *more[kind]], kind)
+        in_both = ("--sherpa", draft / SHERPAS) if kind == "sensevoice" else ()
+        _make([program, draft, *in_both], kind)
         draft.rename(directory)
         return directory
+
+    def models(self, section: Section) -> Iterator[tuple[Kind, Path]]:
+        """Find or make a model of each kind; the section tells which of them cannot be made."""
+        for kind in KINDS:
+            try:
+                directory = self.model(kind)
+            except Skipped as reason:
+                section.parts.append(f"{kind} was skipped: {reason}")
+            else:
+                yield kind, directory
 
     def for_sherpa(self) -> Path:
         """Find SenseVoice in sherpa-onnx's layout, or make it.

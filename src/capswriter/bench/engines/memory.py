@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from capswriter.bench.engines.bare import Bare, save_clips
-from capswriter.bench.engines.contenders import FUNASR, KINDS, OURS, Kind
+from capswriter.bench.engines.contenders import FUNASR, OURS, Kind
 from capswriter.bench.engines.report import Aim, Section, Skipped, Table
 from capswriter.bench.engines.serving import others, proportional, serving
 from capswriter.bench.engines.speech import exactly, recordings
@@ -38,8 +38,7 @@ def measure(place: Place) -> Section:
         f"MiB, sums of PSS, after each process has recognised {LENGTHS[0]:.0f} and "
         f"{LENGTHS[1]} s. A page that processes share counts once."
     )
-    for kind in KINDS:
-        model = place.model(kind)
+    for kind, model in place.models(section):
         prepare(kind, model, saved)
         ours, rest = {}, {}
         for count in COUNTS:

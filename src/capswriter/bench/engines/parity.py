@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from capswriter.bench.engines.contenders import KINDS, Kind, funasr_onnx
+from capswriter.bench.engines.contenders import Kind, funasr_onnx
 from capswriter.bench.engines.report import Aim, Section, Table
 from capswriter.bench.engines.speech import clips, recordings
 from capswriter.engines import Options, features, load
@@ -83,8 +83,7 @@ def measure(place: Place) -> Section:
         "unknown and with ITN, and as Chinese and without."
     )
     rows = []
-    for kind in KINDS:
-        directory = place.model(kind)
+    for kind, directory in place.models(section):
         theirs = heard_by_funasr(kind, directory, heard)
         compared = {"ours": score(heard_by_us(kind, directory, heard), theirs)}
         if (newer := _newer(kind, directory, place.speech)) is not None:
@@ -109,13 +108,13 @@ def measure(place: Place) -> Section:
                 at_least=True,
             )
         )
+        largest, equal = features_apart(funasr_onnx(kind, directory), heard)
+        section.figures[f"{kind}: features"] = {"largest difference": largest, "bit-equal": equal}
+        section.parts.append(
+            f"Log mel energies of {kind} beside kaldi-native-fbank's: at most {largest:.2g} apart, "
+            f"{equal:.3%} equal to the last bit."
+        )
     section.parts.append(Table(["", "equal clips", "equal tokens", "equal times of tokens"], rows))
-    largest, equal = features_apart(funasr_onnx("sensevoice", place.model("sensevoice")), heard)
-    section.figures["features"] = {"largest difference": largest, "bit-equal": equal}
-    section.parts.append(
-        f"Log mel energies beside kaldi-native-fbank's: at most {largest:.2g} apart, "
-        f"{equal:.3%} equal to the last bit."
-    )
     return section
 
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from capswriter.bench.engines.bare import save_clips
-from capswriter.bench.engines.contenders import KINDS, nothing_prepared
+from capswriter.bench.engines.contenders import nothing_prepared
 from capswriter.bench.engines.memory import prepare
 from capswriter.bench.engines.report import Aim, Section, Skipped, Table, median
 from capswriter.bench.engines.serving import FORKING, SPAWNING, serving
@@ -46,8 +46,7 @@ def measure(place: Place) -> Section:
         f"sent at once, {KILLS} times; the last column is the same without a kill."
     )
     rows = []
-    for kind in KINDS:
-        model = place.model(kind)
+    for kind, model in place.models(section):
         prepare(kind, model, saved)
         for way, program, prepared in WAYS:
             killed, alive = _kill_workers(model, program, work, place.work, prepared=prepared)

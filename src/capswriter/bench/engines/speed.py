@@ -10,11 +10,9 @@ import onnxruntime as ort
 
 from capswriter.bench.engines.contenders import (
     FUNASR,
-    KINDS,
     OURS,
     SHERPA,
     UNPREPARED,
-    Kind,
     Recognise,
     contender,
 )
@@ -101,9 +99,10 @@ def measure(place: Place, rounds: int) -> Section:
     section = Section("Speed, one thread, from samples to text")
     heard = recordings(place.speech)
     section.parts.append(f"Milliseconds, medians of {rounds} rounds in which all take turns.")
-    for kind in KINDS:
+    for kind, directory in place.models(section):
         names = [OURS, UNPREPARED, FUNASR, *([SHERPA] if kind == "sensevoice" else [])]
-        loaded = {name: _load(name, kind, place) for name in names}
+        in_layout = {name: place.for_sherpa() if name == SHERPA else directory for name in names}
+        loaded = {name: contender(name, kind, in_layout[name]) for name in names}
         rows = []
         for length in LENGTHS:
             samples = exactly(heard, length)
@@ -139,8 +138,8 @@ def measure_curve(place: Place, rounds: int) -> Section:
     section = Section("Time by the length of a segment, one thread")
     heard = recordings(place.speech)
     found = {}
-    for kind in KINDS:
-        recognise = contender(OURS, kind, place.model(kind))
+    for kind, directory in place.models(section):
+        recognise = contender(OURS, kind, directory)
         actions = {str(length): _bound(recognise, exactly(heard, length)) for length in CURVE}
         times = interleaved(actions, rounds)
         found[kind] = {int(length): median(each) / int(length) for length, each in times.items()}
@@ -153,11 +152,6 @@ def measure_curve(place: Place, rounds: int) -> Section:
         Table(["", *(f"{length} s" for length in CURVE)], rows),
     ]
     return section
-
-
-def _load(name: str, kind: Kind, place: Place) -> Recognise:
-    directory = place.for_sherpa() if name == SHERPA else place.model(kind)
-    return contender(name, kind, directory)
 
 
 def _bound(recognise: Recognise, samples: Samples) -> Callable[[], object]:

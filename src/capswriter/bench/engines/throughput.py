@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from capswriter.bench.engines.bare import Bare, save_clips
-from capswriter.bench.engines.contenders import KINDS, OURS, Kind
+from capswriter.bench.engines.contenders import OURS, Kind
 from capswriter.bench.engines.memory import prepare
 from capswriter.bench.engines.report import Aim, Section, Skipped, Table, median
 from capswriter.bench.engines.serving import serving
@@ -52,8 +52,8 @@ def measure(place: Place, rounds: int) -> Section:
         f"{rounds} rounds."
     )
     rows = []
-    for kind in KINDS:
-        prepare(kind, place.model(kind), saved)
+    for kind, model in place.models(section):
+        prepare(kind, model, saved)
         found = asyncio.run(in_turns(kind, place, clips, saved=saved, rounds=rounds))
         ratio = median([server / bare for server, bare in found])
         server, bare = (median(each) for each in zip(*found, strict=True))
