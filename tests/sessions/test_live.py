@@ -56,7 +56,7 @@ async def test_what_is_being_said_is_guessed_and_the_guesses_give_way_to_the_fin
 
 
 async def test_a_guess_made_in_the_pause_at_the_end_is_the_result(tmp_path):
-    samples = np.concatenate((speak(1, 2), np.zeros(SAMPLE_RATE * 2 // 5, np.float32)))
+    samples = np.concatenate((speak(1, 2), np.zeros(SAMPLE_RATE * 4 // 5, np.float32)))
     async with pool(tmp_path, speed=4) as recogniser:
         with hearing() as ears:
             utterance = Utterance(recogniser, ears, policy=POLICY, live=True)
@@ -70,7 +70,7 @@ async def test_a_guess_made_in_the_pause_at_the_end_is_the_result(tmp_path):
 
 
 async def test_what_is_said_after_a_guess_is_not_lost(tmp_path):
-    pause = np.zeros(SAMPLE_RATE // 2, np.float32)
+    pause = np.zeros(SAMPLE_RATE * 7 // 10, np.float32)
     samples = np.concatenate((speak(1, 2), pause, speak(3, 4), pause[:4000], speak(5, 6)))
     async with pool(tmp_path) as recogniser:
         with hearing() as ears:

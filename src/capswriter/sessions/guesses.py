@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from capswriter.audio import SAMPLE_RATE
+from capswriter.audio.segment import PADDING
 from capswriter.pool import Priority, Recogniser, RecogniserError, Result, Task
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ EVERY, SELDOM = 0.5, 8.0
 PATIENCE = 0.2
 """Seconds that a guess waits for a worker; with none free, it is not worth its place."""
 
-SETTLED = 0.2
-"""Seconds of silence after which a phrase may be over."""
+SETTLED = round(PADDING * SAMPLE_RATE)
+"""Samples of silence after which a phrase may be over: those that its segment has at its end.
+
+With fewer, a guess would lose soft ends of words.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,10 +86,10 @@ class Guesses:
         if speech_end is None or is_running or self._knows(speech_end, segmenter):
             return
         due = self._tell is not None and time.monotonic() >= self._next
-        silence = segmenter.heard - speech_end
-        settled = silence >= SETTLED * SAMPLE_RATE and self._pause < SELDOM
-        if due or settled:
-            self._asked = segmenter.open_segment()
+        settled = segmenter.heard - speech_end >= SETTLED
+        if due or (settled and self._pause < SELDOM):
+            asked = segmenter.open_segment()
+            self._asked = _until(speech_end + SETTLED, asked) if settled else asked
             self._begun = False
             self._running = asyncio.create_task(self._guess(self._asked))
             self._running.add_done_callback(_ignore_outcome)
@@ -95,11 +99,8 @@ class Guesses:
         asked, running = self._asked, self._running
         if asked is None or running is None or not self._begun or segment.speech_end is None:
             return None
-        same = (asked.start, asked.lead) == (segment.start, segment.lead)
-        if not same or asked.speech_end != segment.speech_end:
+        if (asked.start, asked.end, asked.lead) != (segment.start, segment.end, segment.lead):
             return None
-        if asked.end - segment.speech_end < SETTLED * SAMPLE_RATE:
-            return None  # the last word may have been cut off
         failed = running.done() and (running.cancelled() or running.exception() is not None)
         return None if failed else running
 
@@ -118,7 +119,7 @@ class Guesses:
             asked is not None
             and asked.speech_end == speech_end
             and asked.start == segmenter.start
-            and asked.end - speech_end >= SETTLED * SAMPLE_RATE
+            and asked.end - speech_end >= SETTLED
         )
 
     async def _guess(self, segment: Segment) -> Result:
@@ -144,6 +145,13 @@ class Guesses:
         if self._tell is not None:
             self._tell(Guess(segment, result))
         return result
+
+
+def _until(end: int, segment: Segment) -> Segment:
+    """Give a segment as it will be if nothing more is said."""
+    assert segment.samples is not None  # noqa: S101  # it is of the open segment
+    samples = segment.samples[: end - (segment.start - segment.lead)]
+    return replace(segment, end=end, samples=samples)
 
 
 def _ignore_outcome(task: asyncio.Task[Result]) -> None:
