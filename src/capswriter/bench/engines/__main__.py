@@ -27,7 +27,7 @@ MEASURES = ("parity", "speed", "curve", "memory", "replacement", "throughput")
 @click.option("--work", type=click.Path(path_type=Path), default=Path(sys.prefix, "work"))
 @click.option("--speech", type=click.Path(path_type=Path), default=Path("..", "shared", "speech"))
 @click.option("--rounds", type=int, default=7, help="Of what is timed in turns.")
-@click.option("--turns", type=int, default=3, help="Of the throughput, 40 s each.")
+@click.option("--turns", type=int, default=9, help="Of the throughput, 16 s each.")
 def command(
     chosen: tuple[str, ...],
     *,

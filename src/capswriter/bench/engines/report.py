@@ -149,6 +149,10 @@ def median(values: Sequence[float]) -> float:
     return float(statistics.median(values))
 
 
+PLAIN = 0.01
+"""Seconds from which milliseconds need no decimals."""
+
+
 def milliseconds(seconds: float) -> str:
     """Write a short time."""
-    return f"{seconds * 1000:.0f}"
+    return f"{seconds * 1000:.0f}" if seconds >= PLAIN else f"{seconds * 1000:.1f}"

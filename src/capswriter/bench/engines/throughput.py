@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import psutil
 
 from capswriter.bench.engines.bare import Bare, save_clips
 from capswriter.bench.engines.contenders import OURS, Kind
 from capswriter.bench.engines.memory import prepare
-from capswriter.bench.engines.report import Aim, Section, Skipped, Table, median
+from capswriter.bench.engines.report import Aim, Section, Skipped, Table, median, milliseconds
 from capswriter.bench.engines.serving import serving
 from capswriter.bench.engines.speech import recordings, utterances
 from capswriter.bench.load import Outcome, Work, closed_loop
@@ -28,7 +31,7 @@ CLIENTS = 6
 UTTERANCES = 24
 """Five minutes of them."""
 
-SECONDS = 20.0
+SECONDS = 8.0
 """Of each round, for each of the two."""
 
 WARM_UP = 4
@@ -36,6 +39,24 @@ WARM_UP = 4
 
 SHARE = 0.95
 """Of what bare processes do, the server does at least so much."""
+
+
+class Round(NamedTuple):
+    """One round: seconds of audio in a second, and who took the processor's time meanwhile.
+
+    Args:
+        server: its rate.
+        bare: that of the bare processes.
+        workers: seconds of the processor that workers took for a second of audio.
+        front: likewise, the front.
+        clients: likewise, this process.
+    """
+
+    server: float
+    bare: float
+    workers: float
+    front: float
+    clients: float
 
 
 def measure(place: Place, rounds: int) -> Section:
@@ -49,26 +70,29 @@ def measure(place: Place, rounds: int) -> Section:
         f"Seconds of audio in a second: {CLIENTS} clients that send {UTTERANCES} utterances "
         f"({total:.0f} s) over and over, each when it has the text of the one before, and "
         f"{WORKERS} processes that loop over the same segments; {SECONDS:.0f} s in turns, "
-        f"{rounds} rounds."
+        f"{rounds} rounds. Of the processor's time, milliseconds for a second of audio."
     )
     rows = []
+    header = ["", "server", "bare processes", "ratio"]
+    spenders = [f"ms of the processor, {who}" for who in ("workers", "front", "clients")]
     for kind, model in place.models(section):
         prepare(kind, model, saved)
         found = asyncio.run(in_turns(kind, place, clips, saved=saved, rounds=rounds))
-        ratio = median([server / bare for server, bare in found])
-        server, bare = (median(each) for each in zip(*found, strict=True))
-        rows.append([kind, f"{server:.1f}", f"{bare:.1f}", f"{ratio:.3f}"])
+        ratio = median([each.server / each.bare for each in found])
+        middle = Round(*(median(each) for each in zip(*found, strict=True)))
+        spent = [milliseconds(each) for each in (middle.workers, middle.front, middle.clients)]
+        rows.append([kind, f"{middle.server:.1f}", f"{middle.bare:.1f}", f"{ratio:.3f}", *spent])
         section.figures[kind] = {"rounds": found, "ratio": ratio}
         name = f"{kind}: throughput of the server by that of bare processes"
         section.aims.append(Aim(name, ratio, SHARE, at_least=True))
-    section.parts.append(Table(["", "server", "bare processes", "ratio"], rows))
+    section.parts.append(Table([*header, *spenders], rows))
     return section
 
 
 async def in_turns(
     kind: Kind, place: Place, clips: Sequence[Samples], *, saved: Path, rounds: int
-) -> list[tuple[float, float]]:
-    """Measure both in turns: the server's and the bare processes' rate of each round."""
+) -> list[Round]:
+    """Measure both in turns."""
     model = place.model(kind)
     works = [Work("file", samples) for samples in clips]
     found = []
@@ -77,10 +101,25 @@ async def in_turns(
         for process in bare:
             await asyncio.to_thread(process.ready)
         async with serving(model, workers=WORKERS, log=place.work / "serve.log") as served:
+            pids = await served.idle()
+
+            def times() -> list[float]:
+                return [taken(pids), taken([served.pid]), taken([os.getpid()])]
+
             for _ in range(rounds):
+                before = times()
                 outcomes = await closed_loop(served.url, works, clients=CLIENTS, seconds=SECONDS)
-                found.append((rate(outcomes), await asyncio.to_thread(_looped, bare)))
+                audio = sum(outcome.seconds for outcome in outcomes)
+                shares = [(now - was) / audio for was, now in zip(before, times(), strict=True)]
+                looped = await asyncio.to_thread(_looped, bare)
+                found.append(Round(rate(outcomes), looped, *shares))
     return found
+
+
+def taken(pids: Sequence[int]) -> float:
+    """Sum the seconds of the processor that processes have taken so far."""
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return sum(each.user + each.system for each in times)
 
 
 def rate(outcomes: Sequence[Outcome]) -> float:
