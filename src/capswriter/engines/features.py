@@ -42,8 +42,8 @@ SCALE = np.float32(32_768)
 STACKED, KEPT_EVERY = 7, 6
 """Frames in one input of the models, and frames from one input to the next: 60 ms."""
 
-AT_ONCE = 128
-"""Frames whose spectra are computed at once: they stay in the processor's cache."""
+AT_ONCE = 320
+"""Frames whose energies are computed at once: they stay in the processor's cache."""
 
 ROUNDED_DOWN = (0, 13)
 """Of the frequencies in ``_mel_filters``, those whose logarithm Kaldi rounds the other way."""
@@ -61,11 +61,9 @@ def fbank(samples: Samples) -> npt.NDArray[np.float32]:
     """
     padded = np.pad(samples, (0, max(0, FRAME - len(samples))))
     frames = sliding_window_view(padded * SCALE, FRAME)[::SHIFT]
-    power = np.empty((FFT // 2 + 1, len(frames)), np.float32)
+    energies = np.empty((len(frames), BANDS), np.float32)
     for start in range(0, len(frames), AT_ONCE):
-        stop = start + AT_ONCE
-        power[:, start:stop] = _power(frames[start:stop]).T
-    energies = _energies(power)
+        energies[start : start + AT_ONCE] = _energies(frames[start : start + AT_ONCE])
     # The floor is the smallest step from 1, so that silence has a logarithm.
     np.maximum(energies, np.finfo(np.float32).eps, out=energies)
     return np.log(energies, dtype=np.float64).astype(np.float32)
@@ -131,27 +129,32 @@ class Normalisation:
         return ((inputs + self._shift) * self._scale).astype(np.float32)
 
 
-def _power(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Power spectra, float32[frames, 257]; in single precision but for the transform."""
-    columns = frames.T.copy()  # rows of all frames, which are added below
-    total = np.zeros(len(frames), np.float32)
-    for row in columns:
-        total += row
-    columns -= total / np.float32(FRAME)
-    emphasised = columns - PREEMPHASIS * np.concatenate([columns[:1], columns[:-1]])
+def _energies(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Energies in the bands, float32[frames, 80]; in single precision but for the transform.
+
+    Of a matrix, numpy adds the rows one after the other, as Kaldi does; a single column it would
+    add in pairs.
+    """
+    if len(frames) == 1:
+        return _energies(np.repeat(frames, 2, axis=0))[:1]
+    columns = frames.T.copy()
+    columns -= np.add.reduce(columns, axis=0) / np.float32(FRAME)
+    emphasised = np.concatenate([columns[:1], columns[:-1]])
+    emphasised *= -PREEMPHASIS
+    emphasised += columns
     emphasised *= _window()[:, None]
-    spectrum = np.fft.rfft(emphasised.T.astype(np.float64), FFT, axis=1)
+    padded = np.zeros((len(frames), FFT))
+    padded[:, :FRAME] = emphasised.T
+    spectrum = np.fft.rfft(padded, axis=1)
     real, imaginary = spectrum.real.astype(np.float32), spectrum.imag.astype(np.float32)
-    power: npt.NDArray[np.float32] = real * real + imaginary * imaginary
-    return power
-
-
-def _energies(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Energies in the bands, float32[frames, 80], of power, float32[257, frames]."""
-    bands = np.zeros((BANDS, power.shape[1]), np.float32)
-    for index, (lowest, weights) in enumerate(_mel_filters()):
-        for bin_power, weight in zip(power[lowest:], weights, strict=False):
-            bands[index] += bin_power * weight
+    real *= real
+    imaginary *= imaginary
+    real += imaginary
+    power = np.ascontiguousarray(real.T)
+    bands = np.empty((BANDS, len(frames)), np.float32)
+    for band, (lowest, weights) in zip(bands, _mel_filters(), strict=True):
+        weighted = power[lowest : lowest + len(weights)] * weights[:, None]
+        np.add.reduce(weighted, axis=0, out=band)
     energies: npt.NDArray[np.float32] = bands.T
     return energies
 
