@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import psutil
 from marked_engine import BLOCK, mark
 from servers import Server, serving_fake
 
@@ -101,16 +100,6 @@ async def stats(server: Server) -> dict:
     """Ask the server for its numbers."""
     async with httpx.AsyncClient() as http:
         return (await http.get(server.http + "/stats")).json()
-
-
-def tree(pid: int) -> list[psutil.Process]:
-    """All processes below one."""
-    return psutil.Process(pid).children(recursive=True)
-
-
-def workers(pid: int) -> list[psutil.Process]:
-    """The worker processes of a front: the forkserver's children."""
-    return [process for process in tree(pid) if process.ppid() != pid]
 
 
 def busy(directory: Path) -> set[int]:

@@ -95,3 +95,14 @@ def lives(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def tree(pid: int) -> list[psutil.Process]:
+    """All processes below one."""
+    return psutil.Process(pid).children(recursive=True)
+
+
+def workers(pid: int) -> list[psutil.Process]:
+    """The worker processes of a front: the forkserver's children."""
+    of_its_own = psutil.Process(pid).children()
+    return [process for process in tree(pid) if process not in of_its_own]

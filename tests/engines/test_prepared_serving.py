@@ -10,8 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from marked_speech import workers
-from servers import serving
+from servers import serving, workers
 
 MODEL = Path(__file__).parent / "sensevoice" / "funasr"
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 
 import httpx
@@ -19,9 +20,9 @@ from marked_speech import (
     references,
     serving_faulty,
     stats,
-    workers,
     write_words,
 )
+from servers import workers
 
 from capswriter.bench.load import closed_loop, once
 
@@ -29,6 +30,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 HURT = (100.0, 103.0)
 """Seconds of the whole in which faults strike; nobody else sends them."""
+
+
+@pytest.fixture(autouse=True)
+def no_group_is_left() -> Iterator[None]:
+    """Remove the control groups that workers made for themselves."""
+    yield
+    for group in GROUPS.glob("capswriter-test-*"):
+        group.rmdir()
 
 
 @pytest.mark.parametrize(
@@ -72,8 +81,6 @@ async def test_a_fault_costs_only_the_task_that_has_it(
         again = await once(server.url, works[0])
         assert again.text == texts[works[0].name]
         print(f"\n{fault}: {hurt.error} after {took:.1f} s, {deaths} workers, others unhurt")
-    for group in GROUPS.glob("capswriter-test-*"):
-        group.rmdir()
 
 
 async def test_a_stopped_worker_is_noticed_by_its_silence_and_its_task_done_by_another(

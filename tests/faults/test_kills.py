@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from marked_speech import busy, events, part, references, serving_faulty, tree, workers, write_words
-from servers import lives
+from marked_speech import busy, events, part, references, serving_faulty, write_words
+from servers import lives, tree, workers
 
 from capswriter.bench.load import Outcome, calling, closed_loop, summary
 

@@ -14,8 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from fake_engine import speak
-from marked_speech import workers
-from servers import lives
+from servers import lives, workers
 
 from capswriter.pool import (
     DeadlineExceeded,

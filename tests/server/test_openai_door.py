@@ -622,7 +622,7 @@ async def test_silence_in_the_middle_of_an_utterance_ends_the_connection(fake, d
             await idle.configure()
             await stuck.configure()
             await stuck.append(bytes(32_000))
-            with pytest.raises(ConnectionClosedError, match="middle of an utterance"):
+            with pytest.raises(ConnectionClosedError, match="middle of a task"):
                 await asyncio.wait_for(stuck.hear(), 10)
             await idle.append(bytes(32_000))
             await idle.say(BUFFER + "commit")

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from capswriter_clients import frame, read_to_final
 from marked_engine import BLOCK, mark
-from servers import lives, serving, serving_fake
+from servers import lives, serving, serving_fake, tree, workers
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
@@ -57,15 +57,6 @@ def marked(first, second):
 
 def heard(text: str) -> set[str]:
     return set(text.split())
-
-
-def tree(pid: int) -> list[psutil.Process]:
-    return psutil.Process(pid).children(recursive=True)
-
-
-def workers(pid: int) -> list[psutil.Process]:
-    """Find the worker processes: the forkserver's children."""
-    return [process for process in tree(pid) if process.ppid() != pid]
 
 
 async def test_a_killed_worker_in_the_middle_of_a_file_costs_no_word(tmp_path, marked):

@@ -189,8 +189,9 @@ async def _kill(pid: int, result: Soak) -> None:
     choose = random.Random(0)  # noqa: S311
     while True:
         await anyio.sleep(choose.uniform(*KILLS))
-        below = psutil.Process(pid).children(recursive=True)
-        workers = [process for process in below if process.ppid() != pid]
+        front = psutil.Process(pid)
+        of_its_own = front.children()
+        workers = [each for each in front.children(recursive=True) if each not in of_its_own]
         if len(workers) == WORKERS:
             choose.choice(workers).kill()
             result.kills += 1

@@ -33,7 +33,7 @@ PIECE_MS = 5_000
 class Session(Protocol):
     """What the buffer's session does for it."""
 
-    def begin(self) -> Item:
+    def open_item(self) -> Item:
         """Make an item, and have it run."""
         ...
 
@@ -95,7 +95,7 @@ class AudioBuffer:
         turns = self._settings.turn_detection
         self._tape += data
         if turns is None:
-            self._item = self._item or self._session.begin()
+            self._item = self._item or self._session.open_item()
             if len(self._tape) >= self._bytes(BATCH_MS):
                 await self._move(self._before + len(self._tape))
             return
@@ -120,7 +120,7 @@ class AudioBuffer:
         if milliseconds < SHORTEST_COMMIT_MS:
             raise commit_empty(milliseconds, event_id=event_id)
         in_turn = self._item is not None and self._settings.turn_detection is not None
-        self._item = self._item or self._session.begin()
+        self._item = self._item or self._session.open_item()
         await self._move(self._before + len(self._tape))
         self._finish(tell=in_turn)
         self._restart()
@@ -139,7 +139,7 @@ class AudioBuffer:
         for edge in await loop.run_in_executor(executor, self._detector.push, piece):
             if edge.begins:
                 await self._move(max(self._before, edge.at - self._padding))
-                self._item = self._session.begin()
+                self._item = self._session.open_item()
                 self._session.tell(SpeechStarted(self._item.id, self._milliseconds))
             elif self._item is not None:
                 await self._move(edge.at)

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import math
 from typing import TYPE_CHECKING
 
-import anyio
-from starlette.websockets import WebSocketDisconnect
-
-from capswriter.pool import Overloaded, RecogniserClosed
+from capswriter.pool import RecogniserError
 from capswriter.protocols.openai_fields import BadEvent
 from capswriter.protocols.openai_realtime import (
     Append,
@@ -27,12 +22,11 @@ from capswriter.protocols.openai_realtime import (
     parse,
 )
 from capswriter.protocols.openai_session import KIND, Dialect, SessionSettings
+from capswriter.server.conversation import Conversation
 from capswriter.server.failures import failure
-from capswriter.server.messages import close, content, first_message
+from capswriter.server.messages import close, first_message
 from capswriter.server.openai_buffer import AudioBuffer
 from capswriter.server.openai_item import Item, new_id
-from capswriter.server.outbox import Outbox
-from capswriter.server.wire import PULSE, Pulse
 
 if TYPE_CHECKING:
     from starlette.websockets import WebSocket
@@ -40,14 +34,6 @@ if TYPE_CHECKING:
     from capswriter.errors import UserError
     from capswriter.protocols.openai_realtime import ClientEvent, ServerEvent
     from capswriter.server.front import Front
-
-logger = logging.getLogger(__name__)
-
-ITEMS_AT_ONCE = 32
-"""Unfinished items that one connection may have."""
-
-RETRY_SOON = 2.0
-"""Seconds after which a client that has too many may try again."""
 
 LARGE_EVENT = 2**22
 """Characters of an event that takes too long to parse for the event loop to do it."""
@@ -82,25 +68,24 @@ def _new_event_id() -> str:
     return new_id("event")
 
 
-class _Session:
+class _Session(Conversation):
     """A session that has been spoken to: its settings, its buffer, and its unfinished items."""
 
     def __init__(
         self, websocket: WebSocket, front: Front, client: str, session_id: str, dialect: Dialect
     ) -> None:
-        self._websocket = websocket
-        self._front = front
-        self._client = client
+        super().__init__(websocket, front, client)
         self._id = session_id
         self._dialect = dialect
         self._settings = SessionSettings()
-        self._outbox = Outbox()
         self._buffer = AudioBuffer(self, self._settings, front.ears)
         self._items: set[Item] = set()  # that are not finished
         self._last: Item | None = None  # that was committed
-        self._farewell = ""  # why the socket has to be closed
-        self._heard = anyio.current_time()
-        self._pulse: Pulse = websocket.scope["state"][PULSE]
+
+    @property
+    def is_expectant(self) -> bool:
+        """Whether something has been appended that is not committed."""
+        return self._buffer.is_open
 
     async def serve(self, message: str | bytes) -> None:
         """Take this message, and more until the client goes or has to.
@@ -108,37 +93,23 @@ class _Session:
         Raises:
             WebSocketDisconnect: it has gone.
         """
-        gone: WebSocketDisconnect | None = None
         try:
-            async with anyio.create_task_group() as self._group:
-                self._group.start_soon(self._send)
-                try:
-                    while True:
-                        await self._take(message)
-                        await self._outbox.room()
-                        message = await self._receive()
-                except WebSocketDisconnect as error:
-                    gone = error
-                self._group.cancel_scope.cancel()
+            await super().serve(message)
         finally:
             for item in self._items:  # whose tasks had not begun
                 item.close()
-        if gone is not None:
-            raise gone
-        if self._farewell:
-            await close(self._websocket, self._client, self._farewell)
 
-    def begin(self) -> Item:
+    def open_item(self) -> Item:
         """Make an item, and have it run."""
         item = Item(
-            self._front,
+            self.front,
             self.tell,
-            client=self._client,
+            client=self.client,
             settings=self._settings,
             refused=self._refusal(),
         )
         self._items.add(item)
-        self._group.start_soon(self._run, item)
+        self.group.start_soon(self._run, item)
         return item
 
     def commit(self, item: Item) -> None:
@@ -153,36 +124,10 @@ class _Session:
 
     def tell(self, event: ServerEvent) -> None:
         """Send an event."""
-        self._outbox.put(lambda: event.encode(_new_event_id))
+        self.outbox.put(lambda: event.encode(_new_event_id))
 
-    async def _send(self) -> None:
-        try:
-            await self._outbox.send_all(self._websocket.send_text)
-        except WebSocketDisconnect:
-            self._group.cancel_scope.cancel()
-
-    async def _receive(self) -> str | bytes:
-        self._heard = anyio.current_time()
-        while True:
-            with anyio.move_on_after(self._patience()):
-                return content(await self._websocket.receive())
-            if self._patience() <= 0:
-                break
-        limit = self._front.config.ws_timeout
-        self._farewell = f"nothing came for {limit:g} s in the middle of an utterance"
-        self._group.cancel_scope.cancel()
-        await anyio.sleep_forever()  # until the cancellation arrives
-        raise AssertionError
-
-    def _patience(self) -> float:
-        """Seconds that the client may still be silent."""
-        limit = self._front.config.ws_timeout
-        if not (self._buffer.is_open and limit):
-            return math.inf
-        # A large event may take longer than that to arrive; who sends one is not silent.
-        return max(self._heard, self._pulse.heard) + limit - anyio.current_time()
-
-    async def _take(self, message: str | bytes) -> None:
+    async def take(self, message: str | bytes) -> None:
+        """Do what an event asks for."""
         try:
             if len(message) > LARGE_EVENT:
                 event = await asyncio.to_thread(parse, message)
@@ -219,15 +164,14 @@ class _Session:
 
     def _refusal(self) -> UserError | None:
         """Say why there cannot be another item, if so."""
-        if self._front.draining:
-            return RecogniserClosed("the server is stopping")
-        if len(self._items) >= ITEMS_AT_ONCE:
-            message = f"this connection has {ITEMS_AT_ONCE} unfinished items"
-            return Overloaded(message, retry_after=RETRY_SOON)
+        try:
+            self.refuse_if_full(len(self._items))
+        except RecogniserError as refusal:
+            return refusal
         return None
 
     async def _run(self, item: Item) -> None:
         try:
-            await item.run(self._outbox.emptied)
+            await item.run(self.outbox.emptied)
         finally:
             self._items.discard(item)
