@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import samples_of
 
 from capswriter.audio import SAMPLE_RATE
-from capswriter.audio.vad import FRAME, SileroVad
+from capswriter.audio.vad import FRAME, SileroVad, published_network
 
 
 def whole(stream: np.ndarray) -> np.ndarray:
@@ -25,6 +26,15 @@ def test_the_result_does_not_depend_on_the_blocks(samples, cuts):
     blocks = np.split(stream, sorted(min(cut, len(stream)) for cut in cuts))
     pieces = [*(vad.push(block) for block in blocks), vad.finish()]
     np.testing.assert_allclose(np.concatenate(pieces), whole(stream), atol=1e-5)
+
+
+def test_the_probabilities_are_those_of_the_published_network(samples):
+    stream = samples_of(samples / "01.mp3")[: 30 * SAMPLE_RATE // FRAME * FRAME]
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(stream, (64, 0)), 64 + FRAME)[::FRAME]
+    published = onnxruntime.InferenceSession(str(published_network()))
+    state = np.zeros((1, 1, 128), np.float32)
+    expected = published.run(None, {"input": frames, "h": state, "c": state})[0]
+    np.testing.assert_allclose(whole(stream), expected, atol=1e-5)
 
 
 def test_the_result_does_not_depend_on_blocks_of_one_sample(samples):
