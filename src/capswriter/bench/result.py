@@ -7,14 +7,16 @@ seconds. ``docs/benchmark.md`` explains the fields for those who read it with ot
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from capswriter.errors import UserError
 
-SCHEMA = 1
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMA: Final = 1
 """Version of the format; a reader refuses others."""
 
 
