@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
 
 import capswriter
+from capswriter.cli.lazy import LazyGroup
 from capswriter.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,33 +18,19 @@ COMMANDS = {
     "serve": "Start the recognition server.",
     "transcribe": "Transcribe audio and video files.",
     "status": "Show what a running server is doing.",
+    "monitor": "Watch the processor and memory of a server and its workers.",
     "models": "List, download, check, prepare and remove models.",
+    "bench": "Measure one worker against several, and against other programs.",
     "config": "Show every setting and where it came from.",
 }
 
 
-class LazyGroup(click.Group):
-    """A group that imports a subcommand's module only when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Name every subcommand, in the order of ``COMMANDS``."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import ``capswriter.cli.<cmd_name>`` and return its ``command``."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"capswriter.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)  # noqa: S101
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the help of the group without importing any subcommand."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package=__name__,
+    commands=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(capswriter.__version__, prog_name="capswriter")
 def group() -> None:
     """Offline speech recognition: a server with N workers, and its clients."""
