@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from capswriter.bench.engines.bare import Bare, save_clips
 from capswriter.bench.engines.contenders import FUNASR, OURS, Kind
-from capswriter.bench.engines.report import Aim, Section, Skipped, Table
+from capswriter.bench.engines.report import Section, Skipped
 from capswriter.bench.engines.serving import others, proportional, serving
 from capswriter.bench.engines.speech import exactly, recordings
 from capswriter.bench.load import Work, closed_loop
+from capswriter.bench.tables import Aim, Table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from capswriter.bench.engines.contenders import Kind, funasr_onnx
-from capswriter.bench.engines.report import Aim, Section, Table
+from capswriter.bench.engines.report import Section
 from capswriter.bench.engines.speech import clips, recordings
+from capswriter.bench.tables import Aim, Table
 from capswriter.engines import Options, features, load
 
 if TYPE_CHECKING:

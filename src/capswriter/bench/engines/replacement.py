@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from capswriter.bench.engines.bare import save_clips
 from capswriter.bench.engines.contenders import nothing_prepared
 from capswriter.bench.engines.memory import prepare
-from capswriter.bench.engines.report import Aim, Section, Skipped, Table, median
+from capswriter.bench.engines.report import Section, Skipped, median
 from capswriter.bench.engines.serving import FORKING, SPAWNING, serving
 from capswriter.bench.engines.speech import exactly, recordings
 from capswriter.bench.load import Work, calling
+from capswriter.bench.tables import Aim, Table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,66 +7,16 @@ import statistics
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from capswriter.bench.tables import Table
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from capswriter.bench.tables import Aim
 
 
 class Skipped(Exception):
     """A measure cannot be taken here; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table; its first column names the rows.
-
-    Args:
-        header: of the columns.
-        rows: as many cells each.
-    """
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def markdown(self) -> str:
-        """Write it down, figures to the right."""
-        lines = [self.header, ["---"] + ["--:"] * (len(self.header) - 1), *self.rows]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """A figure that is to be reached.
-
-    Args:
-        name: what it is.
-        measured: and how it came out.
-        limit: what it may be at most, or has to be at least.
-        at_least: which of the two.
-        unit: of both.
-    """
-
-    name: str
-    measured: float
-    limit: float
-    at_least: bool = False
-    unit: str = ""
-
-    @property
-    def met(self) -> bool:
-        """Whether it is reached; what could not be measured (NaN) is not."""
-        if self.at_least:
-            return self.measured >= self.limit
-        return self.measured <= self.limit
-
-    def row(self) -> list[str]:
-        """Give its row in the table of aims."""
-        bound = "≥" if self.at_least else "≤"
-        return [
-            self.name,
-            f"{self.measured:.3g}{self.unit}",
-            f"{bound} {self.limit:g}{self.unit}",
-            "met" if self.met else "**not met**",
-        ]
 
 
 @dataclass(slots=True)

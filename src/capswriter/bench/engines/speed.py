@@ -16,8 +16,9 @@ from capswriter.bench.engines.contenders import (
     Recognise,
     contender,
 )
-from capswriter.bench.engines.report import Aim, Section, Table, median, milliseconds
+from capswriter.bench.engines.report import Section, median, milliseconds
 from capswriter.bench.engines.speech import exactly, recordings
+from capswriter.bench.tables import Aim, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

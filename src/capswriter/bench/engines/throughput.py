@@ -12,10 +12,11 @@ import psutil
 from capswriter.bench.engines.bare import Bare, save_clips
 from capswriter.bench.engines.contenders import OURS, Kind
 from capswriter.bench.engines.memory import prepare
-from capswriter.bench.engines.report import Aim, Section, Skipped, Table, median, milliseconds
+from capswriter.bench.engines.report import Section, Skipped, median, milliseconds
 from capswriter.bench.engines.serving import serving
 from capswriter.bench.engines.speech import recordings, utterances
 from capswriter.bench.load import Outcome, Work, closed_loop
+from capswriter.bench.tables import Aim, Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
