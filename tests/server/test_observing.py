@@ -24,9 +24,9 @@ from websockets.asyncio.client import connect
 
 from capswriter.audio import SAMPLE_RATE
 from capswriter.pool import Percentiles, State, Statistics, WorkerStatistics
+from capswriter.processes import Processes
 from capswriter.server.lag import LoopLag
 from capswriter.server.observing import status
-from capswriter.server.processes import Processes
 
 pytestmark = pytest.mark.anyio
 

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 import capswriter
 from capswriter.pool import State
+from capswriter.processes import Processes, machine
 from capswriter.server.metrics import CONTENT_TYPE, exposition
-from capswriter.server.processes import Processes, machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from capswriter.pool import Percentiles, Statistics, WorkerStatistics
+    from capswriter.processes import ProcessUse
     from capswriter.server.front import Front
-    from capswriter.server.processes import ProcessUse
 
 Asked = ParamSpec("Asked")
 Value = TypeVar("Value")

@@ -1,0 +1,1 @@
+"""Watching a server from outside: finding its processes, reading them, showing and logging them."""
