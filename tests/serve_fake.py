@@ -1,6 +1,6 @@
 """The real server with an engine of the tests: LOADER DIRECTORY [KEY=VALUE …] --port PORT.
 
-Keys are the server's settings, and ``patience_…`` for each field of ``Patience``.
+Keys are the server's settings, ``patience_…`` for each field of ``Patience``, and ``trace``.
 """
 
 from __future__ import annotations
@@ -15,17 +15,22 @@ def main() -> None:
     from capswriter.pool import EngineSpec, Patience
     from capswriter.server.run import serve
     from capswriter.settings import ServerConfig, load
+    from capswriter.trace import tracing_to
 
     loader, directory, *rest = sys.argv[1:]
     flags = dict(each.split("=", 1) for each in rest if "=" in each)
     workers = int(flags.pop("workers", 2))
+    trace = Path(flags.pop("trace")) if "trace" in flags else None
     names = [name for name in flags if name.startswith("patience_")]
     patience = Patience(
         **{name.removeprefix("patience_"): float(flags.pop(name)) for name in names}
     )
     config = load(ServerConfig, {**flags, "port": rest[rest.index("--port") + 1]}).value
     spec = EngineSpec(Path(directory), loader=loader, modules=(loader.partition(":")[0],))
-    with logging_to(level=config.log_level, file=config.log_file, style=config.log_format):
+    with (
+        logging_to(level=config.log_level, file=config.log_file, style=config.log_format),
+        tracing_to(trace),
+    ):
         serve(
             config,
             spec,

@@ -133,7 +133,7 @@ def logging_to(
     handlers = [_to_stderr(style)]
     if file is not None:
         handlers.append(_to_file(file, style))
-    lines = _Lines()
+    lines = Lines()
     writer = QueueListener(lines.queue, *handlers)
     root, ours = logging.getLogger(), logging.getLogger("capswriter")
     before = ours.level
@@ -150,7 +150,7 @@ def logging_to(
             handler.close()
 
 
-class _Lines(QueueHandler):
+class Lines(QueueHandler):
     """Hands records to the thread that writes them."""
 
     queue: queue.Queue[logging.LogRecord]
@@ -160,10 +160,12 @@ class _Lines(QueueHandler):
         self.addFilter(Ids())
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        record.msg, record.args = record.getMessage(), None  # before anything in it changes
+        """Write the message, before anything in it changes."""
+        record.msg, record.args = record.getMessage(), None
         return record
 
     def enqueue(self, record: logging.LogRecord) -> None:
+        """Hand it over, unless too many wait already."""
         if self.queue.qsize() < WAITING:
             self.queue.put_nowait(record)
 

@@ -136,13 +136,13 @@ class Stages(_Part):
     """Where the time of one utterance went, in seconds.
 
     Args:
-        receive: from the arrival of its last byte until its last segment was queued.
+        receive: from the last byte that left the client until its last segment was queued.
         queue: that this segment waited for a worker.
         pipe: on its way to the worker and back.
         engine: that the engine took.
         merge: from there until the text was written.
-        send: until the socket had taken it.
-        total: from the last byte that left the client to the text.
+        send: from there until the client had it.
+        total: all of these.
     """
 
     receive: float

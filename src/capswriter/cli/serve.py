@@ -15,6 +15,7 @@ from capswriter.errors import UsageError
 from capswriter.logs import logging_to
 from capswriter.models.store import ModelStore
 from capswriter.settings import ServerConfig, load
+from capswriter.trace import tracing_to
 
 if TYPE_CHECKING:
     from capswriter.pool import EngineSpec
@@ -55,16 +56,28 @@ UNKNOWN_MODEL_MB = 500
 @click.option("--log-level", help="debug, info, warning or error.")
 @click.option("--log-file", help="A file for the log besides; it rotates at 10 MB, and 5 are kept.")
 @click.option("--log-format", help="text or json (an object a line).")
+@click.option(
+    "--trace",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A file for the times of each segment and utterance, for measurements.",
+)
 @click.option("--until-stdin-closes", is_flag=True, hidden=True)
 def command(
-    config_file: Path | None, *, until_stdin_closes: bool, **flags: str | bool | None
+    config_file: Path | None,
+    trace: Path | None,
+    *,
+    until_stdin_closes: bool,
+    **flags: str | bool | None,
 ) -> None:
     """Start the server and its workers; Ctrl-C ends them.
 
     One line on standard output tells when it is ready, and under which address.
     """
     config = load(ServerConfig, flags, config_file=config_file).value
-    with logging_to(level=config.log_level, file=config.log_file, style=config.log_format):
+    with (
+        logging_to(level=config.log_level, file=config.log_file, style=config.log_format),
+        tracing_to(trace),
+    ):
         _serve(config, until_stdin_closes=until_stdin_closes)
 
 

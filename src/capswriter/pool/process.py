@@ -166,7 +166,7 @@ class WorkerProcess:
             self.kill(Death(Cause.OUT_OF_MEMORY, message.reason))  # what it holds is lost to us
             await self.dead
             raise WorkerCrashed(message.reason)
-        return Result(message.transcript, message.seconds, self.number)
+        return Result(message.transcript, message.seconds, self.number, message.began)
 
     async def watch(self, *, every: float, within: float) -> None:
         """Ping the worker until it dies; kill it when an answer stays out.

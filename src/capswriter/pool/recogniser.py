@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from capswriter import trace
 from capswriter.pool.admission import Account, Admission, Limits, Pace
 from capswriter.pool.errors import (
     DeadlineExceeded,
@@ -388,9 +389,21 @@ class Recogniser:
                 ticket.result.set_result(result)
 
     def _note(self, ticket: Ticket, result: Result) -> None:
-        task, total = ticket.task, time.monotonic() - ticket.queued_at
-        wait = (ticket.started_at or ticket.queued_at) - ticket.queued_at
-        self._latencies.note(task.priority, wait=wait, total=total)
+        task, answered = ticket.task, time.monotonic()
+        taken = ticket.started_at or ticket.queued_at
+        wait = taken - ticket.queued_at
+        self._latencies.note(task.priority, wait=wait, total=answered - ticket.queued_at)
+        trace.note(
+            "segment",
+            kind=task.priority.name.lower(),
+            worker=result.worker,
+            audio=task.seconds,
+            queued=ticket.queued_at,
+            taken=taken,
+            began=result.began,
+            ended=result.began + result.seconds,
+            answered=answered,
+        )
         logger.debug(
             "%s wait=%.2fs audio=%.1fs rtf=%.3f",
             self.load,

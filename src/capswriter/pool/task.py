@@ -60,11 +60,13 @@ class Result:
         transcript: times in seconds from the task's first sample.
         seconds: that the engine took.
         worker: number of the worker that did it.
+        began: when the engine began, in monotonic seconds.
     """
 
     transcript: Transcript
     seconds: float
     worker: int
+    began: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,11 @@ class NotLoaded:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Worker to front: the job's result."""
+    """Worker to front: the job's result; ``began`` by the machine's monotonic clock."""
 
     transcript: Transcript
     seconds: float
+    began: float
 
 
 @dataclass(frozen=True, slots=True)

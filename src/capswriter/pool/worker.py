@@ -99,7 +99,7 @@ def _loaded(spec: EngineSpec, line: _Line) -> Engine | None:
 
 
 def _answer(engine: Engine, job: Job) -> Answer:
-    started = time.perf_counter()
+    began, started = time.monotonic(), time.perf_counter()
     try:
         transcript = engine.transcribe(job.samples, job.options)
     except MemoryError:
@@ -109,7 +109,7 @@ def _answer(engine: Engine, job: Job) -> Answer:
     except Exception as error:
         logger.exception("the engine failed")
         return Failed(f"the engine failed: {type(error).__name__}: {error}")
-    return Done(transcript, time.perf_counter() - started)
+    return Done(transcript, time.perf_counter() - started, began)
 
 
 def _die_with_forkserver() -> None:

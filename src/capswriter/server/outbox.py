@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
+
+from capswriter import trace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -72,3 +75,4 @@ class Outbox:
         self._emptied.clear()
         self._filled.set()
         await self._emptied.wait()
+        trace.note("sent", sent=time.monotonic())

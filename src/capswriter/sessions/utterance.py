@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from capswriter import trace
 from capswriter.audio import SAMPLE_RATE
 from capswriter.audio.segment import Segment, Segmenter, SegmentPolicy
 from capswriter.audio.vad import SileroVad
@@ -170,6 +171,7 @@ class Utterance:
         self._finishing = finishing or NO_FINISHING
         self._passages: list[Passage] = []
         self._arrived = asyncio.Event()
+        self._arrived_at = time.monotonic()
         self._covered = 0.0
         self._cut_until = 0  # samples
         self._heard: asyncio.Queue[_Heard | Guess | None] = asyncio.Queue()
@@ -197,6 +199,7 @@ class Utterance:
             AudioTooLong: it is more than an utterance may have.
             BadAudio: the audio cannot be stored.
         """
+        self._arrived_at = time.monotonic()
         if len(data) > LARGE:
             await asyncio.to_thread(self._intake.write, data)
         else:
@@ -238,13 +241,10 @@ class Utterance:
             await listening
             tokens = merger.finish()
             self._note(tokens, language)
+            finished = await self._finished()
+            trace.note("written", arrived=self._arrived_at, written=time.monotonic())
             yield Update(
-                tokens,
-                self._covered,
-                language,
-                submitted,
-                is_last=True,
-                finished=await self._finished(),
+                tokens, self._covered, language, submitted, is_last=True, finished=finished
             )
         finally:
             listening.cancel()
