@@ -38,6 +38,7 @@ def main() -> None:
             model="fake",
             announce=lambda line: print(line, flush=True),
             patience=patience,
+            until_stdin_closes="--until-stdin-closes" in rest,
         )
 
 

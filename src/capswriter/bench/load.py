@@ -1,7 +1,7 @@
 """Load for a server: clients that dictate and send files, and what became of each task.
 
-They speak CapsWriter's v2. ``closed_loop`` keeps a number of clients busy; ``open_loop`` lets tasks
-arrive at a rate, however slow the answers are.
+They speak CapsWriter's v2. ``closed_loop`` keeps a number of clients busy, ``deal`` until a heap of
+tasks is done; ``open_loop`` lets tasks arrive at a rate, however slow the answers are.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ FILE_FRAME = 60 * SAMPLE_RATE
 CLOSED, REFUSED = "connection_closed", "connection_refused"
 """Errors of tasks that got no answer because there was no connection (any more)."""
 
+SILENT = "no_answer"
+"""Error of tasks whose client has lost its patience."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
@@ -55,12 +58,14 @@ class Work:
         samples: float32[n], mono, 16 kHz.
         name: for telling outcomes apart.
         paced: as slowly as it was spoken, or at once.
+        segment: seconds that segments may have; None for the protocol's default.
     """
 
     kind: Kind
     samples: Samples
     name: str = ""
     paced: bool = False
+    segment: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -178,6 +183,7 @@ class Caller:
                 np.round(samples * 32_768).astype("<i2").tobytes(),
                 is_final=start + size >= len(work.samples),
                 time_start=time.time(),
+                seg_duration=work.segment,
                 encoding=Encoding.S16LE,
             )
             await self._socket.send(frame.encode())
@@ -252,6 +258,53 @@ async def closed_loop(
     return outcomes
 
 
+async def deal(
+    url: str,
+    works: Iterator[Work],
+    *,
+    clients: int,
+    on_outcome: Callable[[Outcome], None],
+    token: str = "",
+    patience: float = math.inf,
+) -> None:
+    """Let clients take tasks from one heap, each its next when it has the answer to the one before.
+
+    When a connection has ended or a task gets no answer, nobody takes another.
+
+    Args:
+        url: of the server.
+        works: the heap.
+        clients: how many.
+        on_outcome: called with each as it comes; the last may be of ``CLOSED`` or ``SILENT``.
+        token: what the server wants callers to know.
+        patience: seconds to wait for an answer, besides those of the audio of all clients.
+
+    Raises:
+        OSError, InvalidHandshake: there is no server, or it lets nobody in.
+    """
+    given_up = False
+
+    async def client(caller: Caller) -> None:
+        nonlocal given_up
+        while not given_up and (work := next(works, None)) is not None:
+            began = time.monotonic()
+            try:
+                limit = patience + clients * work.seconds
+                saying = caller.say(work)
+                outcome = await asyncio.wait_for(saying, None if math.isinf(limit) else limit)
+            except asyncio.TimeoutError:
+                outcome = failed(work, caller.number, began, SILENT)
+            given_up = given_up or outcome.error in {CLOSED, SILENT}
+            on_outcome(outcome)
+
+    async with AsyncExitStack() as stack:
+        callers = [
+            await stack.enter_async_context(calling(url, number, token=token))
+            for number in range(clients)
+        ]
+        await asyncio.gather(*map(client, callers))
+
+
 async def open_loop(
     url: str,
     works: Iterable[Work],
@@ -259,6 +312,8 @@ async def open_loop(
     rate: float,
     seconds: float,
     clients: int = 16,
+    on_outcome: Callable[[Outcome], None] | None = None,
+    token: str = "",
 ) -> list[Outcome]:
     """Let tasks arrive at a rate, evenly, and wait for the end of all.
 
@@ -268,17 +323,27 @@ async def open_loop(
         rate: tasks a second.
         seconds: of arrivals.
         clients: who send them in turns.
+        on_outcome: called with each as it comes.
+        token: what the server wants callers to know.
     """
     turns: Iterator[Work] = itertools.cycle(works)
     saying: list[asyncio.Task[Outcome]] = []
+
+    async def say(caller: Caller, work: Work) -> Outcome:
+        outcome = await caller.say(work)
+        if on_outcome is not None:
+            on_outcome(outcome)
+        return outcome
+
     async with AsyncExitStack() as stack:
         callers = [
-            await stack.enter_async_context(calling(url, number)) for number in range(clients)
+            await stack.enter_async_context(calling(url, number, token=token))
+            for number in range(clients)
         ]
         began = time.monotonic()
         for index in range(round(rate * seconds)):
             await asyncio.sleep(began + index / rate - time.monotonic())
-            saying.append(asyncio.create_task(callers[index % clients].say(next(turns))))
+            saying.append(asyncio.create_task(say(callers[index % clients], next(turns))))
         return list(await asyncio.gather(*saying))
 
 
@@ -289,7 +354,15 @@ async def once(url: str, work: Work, *, client: int = 0, token: str = "") -> Out
         async with calling(url, client, token=token) as caller:
             return await caller.say(work)
     except (OSError, InvalidHandshake):
-        return Outcome(work.kind, work.name, client, work.seconds, now, now, now, error=REFUSED)
+        return failed(work, client, now, REFUSED, ended=now)
+
+
+def failed(
+    work: Work, client: int, began: float, error: str, *, ended: float | None = None
+) -> Outcome:
+    """Describe a task that came to nothing; it ends now unless told otherwise."""
+    ended = time.monotonic() if ended is None else ended
+    return Outcome(work.kind, work.name, client, work.seconds, began, ended, ended, error=error)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

@@ -1,55 +1,32 @@
-"""Which machine this is, and which versions."""
+"""The machine in words, for the report on engines."""
 
 from __future__ import annotations
 
-import os
-import platform
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-TELLING = ("avx2", "avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm")
-"""Flags of processors that decide how fast products of bytes are."""
+from capswriter.bench.machine import CPUINFO, TELLING, installed, machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EVERYWHERE = 4
+"""The first so many flags are told to be missing, too."""
 
 PACKAGES = ("onnxruntime", "numpy", "funasr-onnx", "sherpa-onnx", "kaldi-native-fbank", "torch")
 
 
-def describe(cpuinfo: Path = Path("/proc/cpuinfo")) -> dict[str, str]:
+def describe(cpuinfo: Path = CPUINFO) -> dict[str, str]:
     """Tell what the figures depend on, by name.
 
     Args:
         cpuinfo: what Linux tells of the processor.
     """
-    model, flags = platform.processor() or platform.machine(), set[str]()
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name.strip() == "model name":
-            model = value.strip()
-        elif name.strip() in {"flags", "Features"}:
-            flags = set(value.split())
-    cores = f"{os.cpu_count()} cores"
-    told = [f"{'has' if flag in flags else 'no'} {flag}" for flag in TELLING[:4]]
-    told += [f"has {flag}" for flag in TELLING[4:] if flag in flags]
-    installed = [f"{package} {_version(package)}" for package in PACKAGES]
+    here = machine(cpuinfo)
+    told = [f"{'has' if flag in here.flags else 'no'} {flag}" for flag in TELLING[:EVERYWHERE]]
+    told += [f"has {flag}" for flag in TELLING[EVERYWHERE:] if flag in here.flags]
     return {
-        "processor": ", ".join([model, cores, *told]),
-        "system": f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        "packages": ", ".join(installed),
-        "load before the run": _load(),
+        "processor": ", ".join([here.processor, f"{here.cores} cores", *told]),
+        "system": f"{here.system}, Python {here.python}",
+        "packages": ", ".join(f"{name} {installed(name) or 'missing'}" for name in PACKAGES),
+        "load before the run": "unknown" if here.load is None else f"{here.load:.1f}",
     }
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "missing"
-
-
-def _load() -> str:
-    if not hasattr(os, "getloadavg"):  # Windows
-        return "unknown"
-    return f"{os.getloadavg()[0]:.1f}"
