@@ -105,15 +105,15 @@ class Notes:
 
 
 class Arrangement(Protocol):
-    """A way to let workers do something.
+    """A way to let workers do something."""
 
-    Args:
-        kind: which.
-        workers: how many.
-    """
+    @property
+    def kind(self) -> Kind:
+        """Which."""
 
-    kind: Kind
-    workers: int
+    @property
+    def workers(self) -> int:
+        """How many."""
 
     def work(self, load: Load, notes: Notes, /) -> None:
         """Start everything, do the work, and end everything, however it ends.
