@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from dataclasses import dataclass, field
@@ -47,7 +48,7 @@ class Draft:
     recordings: Sequence[Recording] = ()
     missing: list[str] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
-    command: str = field(default_factory=lambda: shlex.join(["capswriter", *sys.argv[1:]]))
+    command: str = field(default_factory=lambda: command_line(sys.argv[1:]))
     created: str = field(default_factory=lambda: _now().isoformat(timespec="seconds"))
     described: Machine = field(default_factory=machine)
     unsaved: str = ""
@@ -81,6 +82,19 @@ class Draft:
             self.unsaved = (error.strerror or str(error)).lower()
         else:
             self.unsaved = ""
+
+
+def command_line(arguments: Sequence[str]) -> str:
+    """Write down the command that was given, without its secrets: results are passed on."""
+    shown = ["capswriter"]
+    for argument in arguments:
+        if shown[-1] == "--token":
+            shown.append("TOKEN")
+        elif argument.startswith("--token="):
+            shown.append("--token=TOKEN")
+        else:
+            shown.append(re.sub(r"(?<=://)[^/@]+@", "", argument))
+    return shlex.join(shown)
 
 
 def place_for(kind: str, directory: Path | None) -> Path:

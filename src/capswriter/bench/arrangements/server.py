@@ -76,7 +76,7 @@ async def warm_up(url: str, load: Load, *, workers: int, token: str) -> None:
     tasks = iter([Work("file", samples, "warm-up")] * (load.warm_up * workers))
     seen: list[Outcome] = []
     await _dealt(url, tasks, load, seen.append, clients=workers, token=token)
-    _check(seen)
+    check(seen)
 
 
 async def send_all(
@@ -94,7 +94,7 @@ async def send_all(
         notes.samples.append(sample(outcome, notes.began))
 
     await _dealt(url, _works(load), load, note, clients=load.clients, token=token)
-    _check(seen, served)
+    check(seen, served)
 
 
 def sample(outcome: Outcome, began: float) -> Sample:
@@ -147,7 +147,12 @@ async def _dealt(
         raise Trouble(f"no connection to the server: {error}") from error
 
 
-def _check(seen: list[Outcome], served: Served | None = None) -> None:
+def check(seen: list[Outcome], served: Served | None = None) -> None:
+    """Look whether a server has gone.
+
+    Raises:
+        Trouble: a connection has ended, or a task got no answer.
+    """
     errors = {outcome.error for outcome in seen}
     if CLOSED in errors:
         why = f"; its log ends with: {last_words(served.log)}" if served is not None else ""
