@@ -80,7 +80,7 @@ class Processes:
             try:
                 process = psutil.Process(pid)
                 pss = None if is_due else self._pss.get(process)
-                read[process] = pss = pss or (time.monotonic(), _pss(process))
+                read[process] = pss = pss or (time.monotonic(), pss_of(process))
                 found[pid] = self._read(process, pss, seen)
             except psutil.Error:  # it has ended, or is about to
                 continue
@@ -119,7 +119,12 @@ class Processes:
             )
 
 
-def _pss(process: psutil.Process) -> int | None:
+def pss_of(process: psutil.Process) -> int | None:
+    """Read the PSS of a process, in bytes; None where the system does not tell, or not us.
+
+    Raises:
+        psutil.NoSuchProcess: it has ended.
+    """
     if not psutil.LINUX:
         return None
     try:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ import psutil
 from capswriter.audio import SAMPLE_RATE
 from capswriter.audio.decode import AudioFile
 from capswriter.bench.load import Outcome, Work, calling, once
+from capswriter.monitor.family import workers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -185,16 +187,15 @@ async def _client(
 
 
 async def _kill(pid: int, result: Soak) -> None:
-    """Kill a worker now and then: the forkserver's children are workers."""
+    """Kill a worker now and then."""
     choose = random.Random(0)  # noqa: S311
     while True:
         await anyio.sleep(choose.uniform(*KILLS))
-        front = psutil.Process(pid)
-        of_its_own = front.children()
-        workers = [each for each in front.children(recursive=True) if each not in of_its_own]
+        workers = workers_of(pid)
         if len(workers) == WORKERS:
-            choose.choice(workers).kill()
-            result.kills += 1
+            with suppress(psutil.NoSuchProcess):  # it has ended by itself since
+                choose.choice(workers).kill()
+                result.kills += 1
 
 
 def _phrases(path: Path) -> list[Samples]:

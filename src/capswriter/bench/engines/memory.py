@@ -92,7 +92,7 @@ async def of_workers(
         done = [worker["tasks"] for worker in await served.workers()]
         if min(done) < len(clips):
             raise Skipped(f"the workers have done {done} tasks, which is too uneven")
-        rest = [served.pid, *others(served.pid, pids)]
+        rest = [served.pid, *others(served.pid)]
         return sum(map(proportional, pids)), sum(map(proportional, rest))
 
 

@@ -9,6 +9,8 @@ import psutil
 
 from capswriter.bench.engines.report import Skipped
 from capswriter.bench.serving import NotServing, started
+from capswriter.monitor.family import Family, Kind
+from capswriter.processes import pss_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -45,15 +47,18 @@ async def serving(
 
 
 def proportional(pid: int) -> float:
-    """Read a process's memory in MiB, each shared page divided among those who share it (PSS)."""
-    return float(psutil.Process(pid).memory_full_info().pss) / 2**20
+    """Read a process's memory in MiB, each shared page divided among those who share it (PSS).
+
+    Raises:
+        Skipped: this system does not tell it.
+    """
+    size = pss_of(psutil.Process(pid))
+    if size is None:
+        raise Skipped("this system does not tell how much memory processes share")
+    return size / 2**20
 
 
-def others(front: int, workers: list[int]) -> dict[int, str]:
-    """Name the processes of a server that are no workers, with the start of their command."""
-    below = psutil.Process(front).children(recursive=True)
-    return {
-        process.pid: " ".join(process.cmdline())[-60:]
-        for process in below
-        if process.pid not in workers
-    }
+def others(front: int) -> list[int]:
+    """Find the processes of a server that are no workers, its front left out."""
+    below = Family(front).look()
+    return [process.pid for process, kind in below.items() if kind is not Kind.WORKER]
