@@ -75,8 +75,8 @@ class Running:
                 reply = await http.get(page, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NoServer(
-                f"no server answers at {self.name}; start one with 'capswriter serve', or leave out "
-                "--server"
+                f"no server answers at {self.name}; start one with 'capswriter serve', or "
+                "leave out --server"
             ) from error
         if reply.status_code == httpx.codes.UNAUTHORIZED:
             raise Refused(f"the server at {self.name} wants its token: give --token")
