@@ -137,7 +137,7 @@ async def dictate(server: Server, works: list[Work], count: int) -> list[Outcome
 
 
 async def test_an_active_client_does_not_notice_those_who_only_cost(tmp_path, marked, full):
-    idle, tasks = (2000, 300) if full else (500, 60)
+    idle, tasks = (2000, 300) if full else (500, 40)
     write_words(tmp_path)
     works = [part(marked, 3 * n, 3, "mic") for n in range(20)]
     megabytes = part(marked, TALKATIVE, 60, "file").samples

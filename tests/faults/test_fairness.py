@@ -26,7 +26,7 @@ async def dictate(url: str, works: list[Work], seconds: int) -> list[Outcome]:
 
 
 async def test_a_dictation_waits_for_one_segment_of_a_file_at_most(tmp_path, marked, first, full):
-    seconds = 60 if full else 14
+    seconds = 60 if full else 8
     length = 3600 if full else 420
     write_words(tmp_path, speed=SPEED, seconds=length)
     whole = long_marked(first, length)

@@ -20,7 +20,7 @@ SPEED, WORKERS, SECONDS = 15, 2, 3
 async def test_twice_the_load_is_refused_by_half_and_costs_no_memory(tmp_path, marked, full):
     write_words(tmp_path, speed=SPEED)
     works = [part(marked, SECONDS * n, SECONDS, "mic") for n in range(40)]
-    lasts = 120 if full else 15
+    lasts = 120 if full else 10
     with serving_faulty(tmp_path, workers=WORKERS) as server:
         texts = await references(server, works)
         rate = 2 * SPEED * WORKERS / SECONDS

@@ -438,7 +438,7 @@ async def test_sessions_dropped_at_random_leave_nothing_behind(phrase, tmp_path)
             await asyncio.sleep(1.5)
             return front.num_threads(), front.num_fds(), front.memory_info().rss / 1e6
 
-        await talk(200)  # what is loaded and kept once, such as threads and memory pools
+        await talk(100)  # what is loaded and kept once, such as threads and memory pools
         before = await count()
         await talk(200)
         after = await count()
@@ -450,7 +450,8 @@ async def test_sessions_dropped_at_random_leave_nothing_behind(phrase, tmp_path)
             assert (await dictate(talker, audio))["text"]
 
 
-async def test_what_a_session_costs_in_memory(speech):
+async def test_what_a_session_costs_in_memory(speech, full):
+    speakers = 32 if full else 16
     with serving_fake(max_connections=400, log_level="warning") as server:
         front = psutil.Process(server.pid)
         async with talking(server.url) as talker:
@@ -462,17 +463,17 @@ async def test_what_a_session_costs_in_memory(speech):
         for talker in talkers:
             await talker.settled()
         between = front.memory_info().rss
-        for talker in talkers[:32]:
+        for talker in talkers[:speakers]:
             await talker.say("start")
         for start in range(0, len(speech), FRAME):
-            for talker in talkers[:32]:
+            for talker in talkers[:speakers]:
                 await talker.socket.send(speech[start : start + FRAME])
-        for talker in talkers[:32]:
+        for talker in talkers[:speakers]:
             await talker.settled()
         speaking = front.memory_info().rss
         for socket in idle_ones:
             socket.transport.abort()
-    each = [(silent - before) / 200e3, (between - before) / 200e3, (speaking - between) / 32e6]
+    each = [(silent - before) / 200e3, (between - before) / 200e3, (speaking - between) / speakers / 1e6]
     print(
         "kB for a silent session {:.1f}, between rounds {:.1f}; speaking, MB {:.2f}".format(*each)
     )
