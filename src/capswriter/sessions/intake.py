@@ -136,13 +136,14 @@ class Intake:
         whole = len(data) // width * width
         self._rest = data[whole:]
         samples = self._samples(data[:whole])
-        if not np.isfinite(samples).all():
-            raise BadAudio("the audio has samples that are not numbers (NaN or infinite)")
         return self._resampler.push(samples, last=last), last
 
     def _samples(self, data: bytes) -> Samples:
         if self.audio_format is AudioFormat.F32LE:
-            return np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+            numbers = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+            if not np.isfinite(numbers).all():
+                raise BadAudio("the audio has samples that are not numbers (NaN or infinite)")
+            return numbers
         if self.audio_format is AudioFormat.ULAW:
             pcm = decode_ulaw(data)
         elif self.audio_format is AudioFormat.ALAW:
