@@ -1,0 +1,1 @@
+"""Other programs on the same recordings, in turns with ours."""
