@@ -67,7 +67,7 @@ def likely_causes(result: Result, few: Group, many: Group) -> tuple[Cause, ...]:
 
 def _cores(result: Result, few: Group, many: Group) -> Iterator[Cause]:
     cores, workers = result.machine.cores, many.workers
-    used, alone = many.median(figures.cores_used), few.median(figures.cores_used)
+    alone = few.median(figures.cores_used)
     if cores < workers:
         yield Cause(
             "too few cores",
@@ -80,27 +80,28 @@ def _cores(result: Result, few: Group, many: Group) -> Iterator[Cause]:
             f"{figures.plural(few.workers, 'worker')} already used {alone:.1f} cores.",
             "Let each worker use one thread: CAPSWRITER_THREADS=1.",
         )
-    elif used is not None and cores > 1 and used <= ONE_CORE and _kept_busy(few, many):
+    elif cores > 1 and _on_one_core(few, many):
         yield Cause(
             "only one usable core",
-            f"{workers} busy workers used {used:.1f} of {cores} cores.",
+            f"{workers} busy workers used {many.median(figures.cores_used):.1f} of {cores} cores.",
             "Look for a limit of the container or a binding to cores (taskset, cpuset).",
         )
     load = result.machine.load
     if load is not None and load >= LOADED * cores:
         yield Cause(
             "other programs were at work",
-            f"the load was {load:.1f} on {figures.plural(cores, 'core')} before the measurement.",
+            f"The load was {load:.1f} on {figures.plural(cores, 'core')} before the measurement.",
             "End them and measure again.",
         )
 
 
 def _others(result: Result, few: Group, many: Group) -> Iterator[Cause]:
     bare = figures.speed_up(result, "bare", many.workers)
-    if bare is not None and bare.median < LOW and result.machine.cores >= many.workers:
+    fed = result.machine.cores >= many.workers and not _on_one_core(few, many)
+    if bare is not None and bare.median < LOW and fed:
         yield Cause(
             "memory-bound",
-            f"bare processes without a server are only {bare.median:.2f} times as fast too.",
+            f"Bare processes without a server are only {bare.median:.2f} times as fast too.",
             "The cores wait for memory or are halves of one: use a smaller or quantised model.",
         )
     idle, under_way = _idle(many), many.median(figures.under_way)
@@ -116,7 +117,7 @@ def _others(result: Result, few: Group, many: Group) -> Iterator[Cause]:
     elif _starved(few) and _starved(many):
         yield Cause(
             "disk",
-            f"in a busy second a worker had a core for {_waiting(many):.2f} s only, "
+            f"In a busy second a worker had a core for {_waiting(many):.2f} s only, "
             "even where workers were fewest.",
             "Something else than the processor was waited for: put the model and temporary "
             "files on a fast disk, and see whether the system swaps.",
@@ -125,7 +126,7 @@ def _others(result: Result, few: Group, many: Group) -> Iterator[Cause]:
 
 def _idleness(many: Group, idle: float, under_way: float | None) -> Cause:
     front = many.median(lambda run: figures.cores_used(run, "front"))
-    evidence = f"workers did nothing for {100 * idle:.0f} % of the time"
+    evidence = f"Workers did nothing for {100 * idle:.0f} % of the time"
     if front is not None and front >= BUSY_FRONT:
         return Cause(
             "the front is busy",
@@ -155,7 +156,7 @@ def _unknown(result: Result, many: Group) -> Cause:
         )
         if not there
     ]
-    evidence = "nothing that was measured explains it"
+    evidence = "Nothing that was measured explains it"
     if missing:
         return Cause(
             "unknown",
@@ -169,10 +170,12 @@ def _idle(group: Group) -> float | None:
     return group.median(figures.idle_share)
 
 
-def _kept_busy(few: Group, many: Group) -> bool:
-    """Tell whether the workers had work, and one alone had a core of its own."""
-    idle = _idle(many)
-    return idle is not None and idle < IDLE and not _starved(few)
+def _on_one_core(few: Group, many: Group) -> bool:
+    """Tell whether the workers had work and together one core, though one alone had it too."""
+    used, idle = many.median(figures.cores_used), _idle(many)
+    if used is None or idle is None:
+        return False
+    return used <= ONE_CORE and idle < IDLE and not _starved(few)
 
 
 def _starved(group: Group) -> bool:

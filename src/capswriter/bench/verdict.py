@@ -217,14 +217,14 @@ def _texts(result: Result, few: Group, many: Group) -> Check:
     unlike = figures.correctness(result, few.samples + many.samples)
     judged = unlike.right + unlike.wrong
     if unlike.wrong:
-        detail = f"of {judged}: {', '.join(unlike.wrong_names)}"
+        detail = f"of {judged} texts: {', '.join(unlike.wrong_names)}"
         return Check(Aim(name, unlike.wrong, 0), detail)
     if untried := figures.correctness(result, many.samples).untried:
         detail = f"not judged: {', '.join(untried)}"
         return Check(Aim(name, math.nan, 0), detail)
     if not judged:
         return Check(Aim(name, math.nan, 0), "no text was judged")
-    return Check(Aim(name, 0, 0), f"of {judged}")
+    return Check(Aim(name, 0, 0), f"of {judged} texts")
 
 
 def _crashes(few: Group, many: Group) -> Check:
