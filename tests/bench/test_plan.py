@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from capswriter.bench.plan import search
 from capswriter.bench.plan.costs import NothingToPlanBy, costs
-from capswriter.bench.plan.replay import check
+from capswriter.bench.plan.replay import check, replay
 from capswriter.bench.plan.search import Size, Unreachable, Wanted, plan, simulate
 from capswriter.bench.plan.simulation import Arrangement, Priority, Segment, Simulation
 from capswriter.bench.result import BadResult, Machine, Result, Run, Sample, Span, Usage
@@ -231,6 +231,22 @@ def test_the_simulation_repeats_a_measurement_in_which_all_is_known():
     assert [each.workers for each in checks] == [1, 2]
     for each in checks:
         assert max(map(abs, each.differences)) < 0.05
+
+
+def test_clients_that_wait_for_nothing_send_when_they_did():
+    runs = []
+    for run in measured().runs:
+        when = {sample: number / 2 for number, sample in enumerate(run.samples)}
+        samples = [
+            each.model_copy(update={"sent": at, "spoken": at, "ended": at + 9})
+            for each, at in when.items()
+        ]
+        runs.append(run.model_copy(update={"samples": tuple(samples)}))
+    result = measured().model_copy(update={"runs": tuple(runs)})
+    found = replay(result.runs[1], costs(result), np.random.default_rng(0))
+    audio = sum(sample.audio for sample in runs[1].samples)
+    assert found.throughput == pytest.approx(audio / 20, rel=0.1)  # as fast as it came
+    assert found.latency < 1.0  # two workers are enough for it
 
 
 WANTED = Wanted(users=200, duty=0.1, utterance=10.0, latency=1.5, percentile=95.0)

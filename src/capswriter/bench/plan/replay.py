@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from statistics import fmean, median
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from capswriter.bench.plan.costs import told
 from capswriter.bench.plan.simulation import Arrangement, Segment, Simulation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from capswriter.bench.plan.costs import Costs
     from capswriter.bench.result import Result, Run, Sample
@@ -82,7 +84,10 @@ def check(result: Result, costs: Costs) -> list[Check]:
 
 
 def replay(run: Run, costs: Costs, random: np.random.Generator) -> Figures:
-    """Simulate a run: each client sends the same as then, so long after its answer as then."""
+    """Simulate a run: each client sends the same as then, so long after its answer as then.
+
+    A client that did not wait for answers sends at the same times as then.
+    """
     simulation = Simulation(
         Arrangement(
             run.workers,
@@ -96,32 +101,32 @@ def replay(run: Run, costs: Costs, random: np.random.Generator) -> Figures:
     audio = sum(sample.audio for sample in run.samples)
     whole = _Whole(run, costs, random)
 
-    def client(samples: Sequence[Sample]) -> None:
-        left = iter(samples)
+    def begin(sample: Sample, then: Callable[[], None]) -> None:
+        spoken = simulation.now + sample.spoken - sample.sent
 
-        def send(after: Sample | None = None) -> None:
-            sample = next(left, None)
-            if sample is None:
-                return
-            pause = sample.sent - after.ended if after is not None else sample.sent
-            simulation.at(simulation.now + pause, lambda: begin(sample))
+        def ended() -> None:
+            latencies.append(max(0.0, simulation.now - spoken) + costs.delay)
+            then()
 
-        def begin(sample: Sample) -> None:
-            spoken = simulation.now + sample.spoken - sample.sent
+        simulation.submit(whole.segments(sample), ended)
 
-            def ended() -> None:
-                latencies.append(max(0.0, simulation.now - spoken) + costs.delay)
-                send(sample)
+    def patient(samples: Sequence[Sample], after: float = 0.0) -> None:
+        if not samples:
+            return
+        first, *rest = samples
+        at = simulation.now + first.sent - after
+        simulation.at(at, lambda: begin(first, lambda: patient(rest, first.ended)))
 
-            simulation.submit(whole.segments(sample), ended)
-
-        send()
+    def impatient(samples: Sequence[Sample]) -> None:
+        for sample in samples:
+            simulation.at(sample.sent, partial(begin, sample, lambda: None))
 
     by_client = defaultdict(list)
     for sample in sorted(run.samples, key=lambda sample: sample.sent):
         by_client[sample.client].append(sample)
     for samples in by_client.values():
-        client(samples)
+        waits = all(now.sent >= before.ended for before, now in pairwise(samples))
+        (patient if waits else impatient)(samples)
     simulation.run()
     began = min(sample.sent for sample in run.samples)
     return Figures(audio / (simulation.now - began), median(latencies))
