@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -12,6 +10,7 @@ import httpx
 import psutil
 import pytest
 from monitor.monitors import monitoring
+from monitor.proc import in_proc, ticks
 from servers import serving_fake
 
 from capswriter.monitor.sampling import Sampler
@@ -19,22 +18,8 @@ from capswriter.monitor.sampling import Sampler
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
 
 
-def in_proc(pid: int, file: str, field: str) -> int:
-    """Read a field of a file in /proc; bytes."""
-    [size] = re.findall(
-        rf"^{field}:\s+(\d+) kB$", Path(f"/proc/{pid}/{file}").read_text(), re.MULTILINE
-    )
-    return int(size) * 1024
-
-
 def entries(pid: int, directory: str) -> int:
     return len(list(Path(f"/proc/{pid}", directory).iterdir()))
-
-
-def ticks(pid: int) -> float:
-    """Processor seconds of a process, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_memory_threads_and_files_are_those_of_proc(server):
