@@ -126,6 +126,7 @@ def causes(told) -> list[str]:
         (slow(cores=0.5), ["only one usable core"]),
         (slow(cores=0.5, bare=17.5), ["only one usable core"]),
         (slow(alone=1.9), ["one worker takes several cores"]),
+        (slow(alone=1.9, bare=17.5), ["one worker takes several cores"]),
         (slow(machine=machine(load=1.5)), ["other programs were at work"]),
         (slow(bare=17.5), ["memory-bound"]),
         (slow(cores=0.3, alone=0.3), ["disk"]),

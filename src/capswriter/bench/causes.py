@@ -67,17 +67,17 @@ def likely_causes(result: Result, few: Group, many: Group) -> tuple[Cause, ...]:
 
 def _cores(result: Result, few: Group, many: Group) -> Iterator[Cause]:
     cores, workers = result.machine.cores, many.workers
-    alone = few.median(figures.cores_used)
     if cores < workers:
         yield Cause(
             "too few cores",
             f"{workers} workers had {figures.plural(cores, 'core')}.",
             "Start as many workers as there are cores, or give the server more of them.",
         )
-    if alone is not None and alone / few.workers >= MANY_CORES:
+    if _threaded(few):
         yield Cause(
             "one worker takes several cores",
-            f"{figures.plural(few.workers, 'worker')} already used {alone:.1f} cores.",
+            f"{figures.plural(few.workers, 'worker')} already used "
+            f"{few.median(figures.cores_used):.1f} cores.",
             "Let each worker use one thread: CAPSWRITER_THREADS=1.",
         )
     elif cores > 1 and _on_one_core(few, many):
@@ -97,7 +97,8 @@ def _cores(result: Result, few: Group, many: Group) -> Iterator[Cause]:
 
 def _others(result: Result, few: Group, many: Group) -> Iterator[Cause]:
     bare = figures.speed_up(result, "bare", many.workers)
-    fed = result.machine.cores >= many.workers and not _on_one_core(few, many)
+    fed = result.machine.cores >= many.workers
+    fed = fed and not _threaded(few) and not _on_one_core(few, many)
     if bare is not None and bare.median < LOW and fed:
         yield Cause(
             "memory-bound",
@@ -168,6 +169,11 @@ def _unknown(result: Result, many: Group) -> Cause:
 
 def _idle(group: Group) -> float | None:
     return group.median(figures.idle_share)
+
+
+def _threaded(few: Group) -> bool:
+    alone = few.median(figures.cores_used)
+    return alone is not None and alone / few.workers >= MANY_CORES
 
 
 def _on_one_core(few: Group, many: Group) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from capswriter.bench import figures
 from capswriter.bench.figures import Group, plural
+from capswriter.bench.figures.groups import NAMES
 from capswriter.bench.figures.speed import waiting
 from capswriter.bench.load import percentile
 from capswriter.errors import UserError
@@ -168,11 +169,10 @@ def charts(result: Result) -> list[Chart]:
 
 def _speed_up(result: Result) -> Chart | None:
     lines: dict[str, dict[int, figures.Ratio]] = {}
-    names = {"server": "server", "bare": "bare limit", "queue": "shared queue"}
     for each in figures.groups(result):
         ratio = figures.speed_up(result, each.arrangement, each.workers)
-        if each.arrangement in names and ratio:
-            lines.setdefault(names[each.arrangement], {})[each.workers] = ratio
+        if each.arrangement in NAMES and ratio:
+            lines.setdefault(NAMES[each.arrangement], {})[each.workers] = ratio
     lines = {name: points for name, points in lines.items() if len(points) > 1}
     if result.kind != "compare" or not lines:
         return None
