@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from capswriter.pool.errors import InferenceFailed, WorkerCrashed
 from capswriter.pool.memory import OomKills
 from capswriter.pool.report import Said
+from capswriter.pool.shared import SharedSamples
 from capswriter.pool.task import EngineSpec, Failed, Job, Loaded, NotLoaded, Ping, Result, Task
 from capswriter.pool.worker import main
 
@@ -74,9 +75,12 @@ class WorkerProcess:
         number: which worker it is, from 0.
         process: started.
         pipe: the front's end.
+        shared: what samples pass through.
     """
 
-    def __init__(self, number: int, process: BaseProcess, pipe: Connection) -> None:
+    def __init__(
+        self, number: int, process: BaseProcess, pipe: Connection, shared: SharedSamples
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.number = number
         self.pid = process.pid
@@ -84,6 +88,7 @@ class WorkerProcess:
         self._loop = loop
         self._process = process
         self._pipe = pipe
+        self._shared = shared
         self._loaded: asyncio.Future[Loaded | NotLoaded] = loop.create_future()
         self._answer: asyncio.Future[Answer] | None = None
         self._pong: asyncio.Future[None] = loop.create_future()
@@ -97,9 +102,10 @@ class WorkerProcess:
     async def start(cls, number: int, spec: EngineSpec) -> WorkerProcess:
         """Start the process; ``loaded`` tells when it can take tasks."""
         context = start_context(spec)
+        shared = SharedSamples(context)
         ours, theirs = context.Pipe(duplex=True)
         process = context.Process(
-            target=main, args=(theirs, spec), name=f"worker-{number}", daemon=True
+            target=main, args=(theirs, spec, shared), name=f"worker-{number}", daemon=True
         )
         starting = asyncio.get_running_loop().run_in_executor(None, process.start)
         try:
@@ -111,7 +117,7 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
-        return cls(number, process, ours)
+        return cls(number, process, ours, shared)
 
     async def loaded(self, *, within: float) -> Traits:
         """Wait until the model is loaded.
@@ -150,7 +156,7 @@ class WorkerProcess:
             WorkerCrashed: the process died.
         """
         self._answer = answer = self._loop.create_future()
-        self._send_soon(Job(task.samples, task.options))
+        self._send_soon(Job(self._shared.put(task.samples), task.options))
         await first_of(answer, self.dead, timeout=within)
         if not (answer.done() or self.dead.done()):
             reason = f"{task.seconds:.1f} s of audio took longer than {within:.0f} s"

@@ -96,9 +96,9 @@ class EngineSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """Front to worker: recognise this."""
+    """Front to worker: recognise this; ``samples`` is what ``SharedSamples.put`` gave."""
 
-    samples: Samples
+    samples: Samples | int
     options: Options
 
 

@@ -23,7 +23,9 @@ from capswriter.pool.task import Answer, Done, EngineSpec, Failed, Job, Loaded, 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from capswriter.engines import Engine
+    from capswriter.audio import Samples
+    from capswriter.engines import Engine, Options
+    from capswriter.pool.shared import SharedSamples
     from capswriter.pool.task import ToFront
 
 logger = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ PR_SET_PDEATHSIG = 1
 """See prctl(2)."""
 
 
-def main(pipe: Connection, spec: EngineSpec) -> None:
+def main(pipe: Connection, spec: EngineSpec, shared: SharedSamples) -> None:
     """Serve one front over ``pipe`` until it closes, or the front dies.
 
     Sends one ``Loaded`` or ``NotLoaded``, then one ``Answer`` for each ``Job``, and each ``Ping``
@@ -55,7 +57,7 @@ def main(pipe: Connection, spec: EngineSpec) -> None:
         return
     line.send(Loaded(engine.traits, time.perf_counter() - started))
     while (job := line.jobs.get()) is not None:
-        line.send(_answer(engine, job))
+        line.send(_answer(engine, shared.get(job.samples), job.options))
 
 
 class _Line:
@@ -98,10 +100,10 @@ def _loaded(spec: EngineSpec, line: _Line) -> Engine | None:
     return None
 
 
-def _answer(engine: Engine, job: Job) -> Answer:
+def _answer(engine: Engine, samples: Samples, options: Options) -> Answer:
     began, started = time.monotonic(), time.perf_counter()
     try:
-        transcript = engine.transcribe(job.samples, job.options)
+        transcript = engine.transcribe(samples, options)
     except MemoryError:
         return Failed("there is not enough memory to recognise this", out_of_memory=True)
     except UserError as error:
