@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from capswriter.bench.plan.simulation import Arrangement, Priority, Segment, Sim
 from capswriter.bench.result import BadResult, Machine, Result, Run, Sample, Span, Usage
 from capswriter.cli.bench.plan import command
 
-MEASURED = Path(__file__).with_name("measured.json")
 GB = 10**9
 
 

@@ -69,6 +69,8 @@ class Loop:
                             text=done.transcript.text,
                         )
                     )
+            ours.send(None)  # it ends, and leaves nothing behind
+            process.join(END_S)
         except (EOFError, OSError) as error:
             raise Trouble(f"{self.program.name}: its process has ended") from error
         except Trouble as trouble:
