@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,35 @@ def fake_subject(directory: Path, loader: str = "fake_engine:load"):
             return [str(TESTS / "serve_fake.py"), self.loader, self.model, *asked]
 
     return Fake("fake", str(directory), loader)
+
+
+def front():
+    """Find the server that this process has started last."""
+    import psutil
+
+    children = psutil.Process().children()
+    servers = [each for each in children if "serve_fake.py" in " ".join(each.cmdline())]
+    return max(servers, key=psutil.Process.create_time)
+
+
+@contextmanager
+def killing(find, *, when):
+    """Kill what ``find`` gives as soon as ``when`` gives something true."""
+
+    def kill():
+        ends = time.monotonic() + 60
+        while not when():
+            if time.monotonic() > ends:
+                return
+            time.sleep(0.02)
+        find().kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        killer.join()
 
 
 def main() -> int:

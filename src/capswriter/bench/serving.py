@@ -11,13 +11,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from capswriter.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
+
+    from anyio.abc import Process
 
 LOOK_EVERY = 0.005
 """Seconds between looks at a worker that is to be idle."""
@@ -27,6 +31,8 @@ PATIENCE = 120.0
 
 END_S = 15.0
 """Seconds that a server has to end when it is asked to."""
+
+LONGEST_LINE = 65_536
 
 LAST_WORDS = 4096
 """Bytes of its log in which the reason is looked for."""
@@ -49,14 +55,12 @@ class Served:
         pid: of its front.
         http: open, for asking it.
         log: what it says goes there.
-        process: it itself.
     """
 
     url: str
     pid: int
     http: httpx.AsyncClient
     log: Path
-    process: asyncio.subprocess.Process
 
     async def workers(self) -> list[dict[str, Any]]:
         """Ask for the state of each worker."""
@@ -104,26 +108,28 @@ async def started(arguments: Sequence[str], *, log: Path, token: str = "") -> As
     if token:  # a command line would be for all to see
         environment[TOKEN] = token
     with log.open("ab") as file:
-        server = await asyncio.create_subprocess_exec(
-            *(sys.executable, *arguments, "--until-stdin-closes"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
+        server = await anyio.open_process(
+            [sys.executable, *arguments, "--until-stdin-closes"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             stderr=file,
             env=environment,
             start_new_session=sys.platform != "win32",
             creationflags=_NEW_GROUP,
         )
     try:
-        line = (await server.stdout.readline()).decode() if server.stdout else ""
+        line = await _first_line(server)
         if not line.startswith("ready: "):
             raise NotServing(f"the server did not start; {log} says why: {last_words(log)}")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False, headers=headers) as http:
-            served = Served(line.split()[1].rstrip("/"), server.pid, http, log, server)
+            served = Served(line.split()[1].rstrip("/"), server.pid, http, log)
             await served.idle()
             yield served
     finally:
-        await _end(server)
+        with anyio.CancelScope(shield=True):
+            await _end(server)
+            await server.aclose()
 
 
 def last_words(log: Path) -> str:
@@ -136,14 +142,23 @@ def last_words(log: Path) -> str:
     return lines[-1].removeprefix("capswriter: ") if lines else "it is empty"
 
 
-async def _end(server: asyncio.subprocess.Process) -> None:
-    if server.stdin is not None:
-        server.stdin.close()
+async def _first_line(server: Process) -> str:
+    """Read what it says when it is ready; empty where it ends before."""
+    assert server.stdout is not None  # noqa: S101  # it is a pipe
+    try:
+        said = await BufferedByteReceiveStream(server.stdout).receive_until(b"\n", LONGEST_LINE)
+    except (anyio.EndOfStream, anyio.IncompleteRead):
+        return ""
+    return said.decode(errors="replace")
+
+
+async def _end(server: Process) -> None:
+    assert server.stdin is not None  # noqa: S101  # it is a pipe
+    await server.stdin.aclose()
     for stop in (server.terminate, server.kill):
-        try:
-            await asyncio.wait_for(server.wait(), END_S)
-        except asyncio.TimeoutError:
-            stop()
-        else:
+        with anyio.move_on_after(END_S):
+            await server.wait()
+        if server.returncode is not None:
             return
+        stop()
     await server.wait()
