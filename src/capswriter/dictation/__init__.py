@@ -1,0 +1,1 @@
+"""The dictation client: hold a key, speak, and the text is there."""

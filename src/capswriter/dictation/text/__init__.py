@@ -1,0 +1,1 @@
+"""What becomes of a recognised text before it is typed: hotwords, rules, the final mark."""

@@ -1,0 +1,227 @@
+"""Hotwords in Latin letters, found by their spelling and their sound.
+
+Recognisers split names and write what they know instead of them: ``cloud code`` for Claude Code,
+``py torch`` for PyTorch, ``cooper netties`` for Kubernetes. Every form is filed under its letters
+and under its sound; a text is searched by looking up its own words, joined.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from rapidfuzz.fuzz import ratio
+
+from capswriter.dictation.text.english import (
+    FREQUENT,
+    GRAMMATICAL,
+    ORDINARY,
+    frequency,
+    sound_of,
+)
+from capswriter.dictation.text.match import Match
+from capswriter.dictation.text.units import DIGITS, LATIN, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from capswriter.dictation.text.form import Form
+
+MOST_WORDS = 6
+"""Words of a text that are joined at most."""
+
+KNOWN = 500
+"""How often a word stands in the corpus, from where on it has a meaning besides a name."""
+
+NEVER = 2.0
+"""A likeness that nothing reaches."""
+
+LONG_SOUND = 5
+"""Sounds from which on one may be missing."""
+
+_ARTICLES = frozenset({"a", "an", "the"})
+_GAP = re.compile(r"\s*[-–]?\s*|['’._/]")  # noqa: RUF001
+_CHUNK = re.compile(r"[!-~]+")
+_IDENTIFIER = re.compile(r"[@_\\]|\w\.\w|/.*/|:/")
+_SENTENCE_END = re.compile(r"(?:^|[.?!。？！\n])\s*$")
+
+
+class EnglishForms:
+    """The forms of all hotwords that are written in Latin letters and digits alone."""
+
+    def __init__(self, forms: Iterable[Form]) -> None:
+        self._spelled: dict[str, list[Form]] = defaultdict(list)
+        self._sounding: dict[str, list[Form]] = defaultdict(list)
+        self._nearly: dict[str, list[Form]] = defaultdict(list)
+        words = 0
+        for form in forms:
+            self._spelled[form.spelled].append(form)
+            words = max(words, len(form.units))
+            sound = "" if _has_digits(form.units) else sound_of(form.spelled)
+            if len(sound) > 1:
+                self._sounding[sound].append(form)
+            if len(sound) >= LONG_SOUND:
+                for index in range(1, len(sound)):
+                    self._nearly[sound[:index] + sound[index + 1 :]].append(form)
+        self._most_words = min(words + 2, max(MOST_WORDS, words))
+
+    def matches(self, text: str, units: Sequence[Unit]) -> Iterator[Match]:
+        """Find where in a text a form was heard or is spelled in other ways."""
+        if not self._spelled:
+            return
+        for first, unit in enumerate(units):
+            if unit.kind not in {LATIN, DIGITS}:
+                continue
+            for stop in range(first + 1, min(first + self._most_words, len(units)) + 1):
+                if stop > first + 1 and not _joined(text, units[stop - 2], units[stop - 1]):
+                    break
+                yield from self._at(text, units, first, stop)
+
+    def _at(self, text: str, units: Sequence[Unit], first: int, stop: int) -> Iterator[Match]:
+        window = units[first:stop]
+        letters = "".join(unit.text for unit in window)
+        if len(letters) < 2:  # noqa: PLR2004
+            return
+        identifier = _in_identifier(text, window)
+        for form in self._spelled.get(letters, ()):
+            own_signs = _IDENTIFIER.search(form.text) is not None
+            if (own_signs or not identifier) and _is_meant(text, units, first, stop, form):
+                yield Match(first, stop, 0.0, form.hotword, form.rank, form.lead)
+        if identifier or _has_digits(window) or _is_glued(text, window):
+            return
+        sound = sound_of(letters)
+        for form in self._sounding.get(sound, ()):
+            cost = _cost(text, window, form, letters, len(sound))
+            if cost is not None:
+                yield Match(first, stop, cost, form.hotword, form.rank)
+        for form in self._sounds_missing(sound):
+            cost = _cost_of_nearly(window, form, letters)
+            if cost is not None:
+                yield Match(first, stop, cost, form.hotword, form.rank)
+
+    def _sounds_missing(self, sound: str) -> Iterator[Form]:
+        """Forms that have one sound more than the text, or one less."""
+        yield from self._nearly.get(sound, ())
+        if len(sound) > LONG_SOUND:
+            for index in range(1, len(sound)):
+                yield from self._sounding.get(sound[:index] + sound[index + 1 :], ())
+
+
+def _has_digits(units: Sequence[Unit]) -> bool:
+    return any(unit.kind == DIGITS for unit in units)
+
+
+def _joined(text: str, left: Unit, right: Unit) -> bool:
+    if right.kind not in {LATIN, DIGITS}:
+        return False
+    return _GAP.fullmatch(text, left.end, right.start) is not None
+
+
+def _in_identifier(text: str, window: Sequence[Unit]) -> bool:
+    """Whether the window stands in an address, a path, a file's name or a piece of a program."""
+    for match in _CHUNK.finditer(text):
+        touched = match.start() < window[-1].end and window[0].start < match.end()
+        if touched and _IDENTIFIER.search(match[0].rstrip(".,:;!?")):
+            return True
+    return False
+
+
+def _is_glued(text: str, window: Sequence[Unit]) -> bool:
+    """Whether a digit or letter follows or precedes without a gap."""
+    before = text[window[0].start - 1 : window[0].start]
+    after = text[window[-1].end : window[-1].end + 1]
+    return any(char.isascii() and char.isalnum() for char in (before, after) if char)
+
+
+def _is_meant(text: str, units: Sequence[Unit], first: int, stop: int, form: Form) -> bool:
+    """Whether words that spell a hotword, but for case and gaps, mean it.
+
+    An alias is, as written. One word that everybody uses is, unless it stands among other English
+    words. Several words are, unless they are words of which sentences are made.
+    """
+    window = units[first:stop]
+    written = text[window[0].start : window[-1].end]
+    if written == form.hotword.word:
+        return True
+    words = [unit.text for unit in window]
+    as_written = words == [unit.text for unit in form.units]
+    if form.alias and as_written:
+        return True
+    if _is_common_noun(units, first, stop):
+        return False
+    if all(len(word) == 1 for word in words):
+        return written.replace(" ", "").isupper() or len(words) > 2  # noqa: PLR2004
+    if len(words) > 1:
+        return _are_meant(window, as_written=as_written)
+    around = [*units[max(0, first - 1) : first], *units[stop : stop + 1]]
+    return frequency(words[0]) < ORDINARY or all(unit.kind != LATIN for unit in around)
+
+
+def _are_meant(window: Sequence[Unit], *, as_written: bool) -> bool:
+    if _has_digits(window):
+        return as_written or sum(len(unit.text) for unit in window) > 2  # noqa: PLR2004
+    counts = [frequency(unit.text) for unit in window]
+    return max(counts) < GRAMMATICAL or not (as_written or all(counts))
+
+
+def _is_common_noun(units: Sequence[Unit], first: int, stop: int) -> bool:
+    """Whether words that a dictionary knows follow an article: a python is not Python."""
+    if not first or units[first - 1].text not in _ARTICLES:
+        return False
+    return all(frequency(unit.text) >= KNOWN for unit in units[first:stop])
+
+
+def _cost(text: str, window: Sequence[Unit], form: Form, letters: str, sounds: int) -> float | None:
+    """How far words that sound like a form are from it, or None where they are not changed.
+
+    One word has to be unknown to the dictionary, or a name. Of several, those that would change
+    must not be frequent ones.
+    """
+    likeness: float = ratio(letters, form.spelled) / 100
+    if likeness == 1:
+        return None
+    if len(window) == 1:
+        if frequency(letters):
+            least = 0.85 if _is_name(text, window[0], form) else NEVER
+        else:
+            least = 0.6 if sounds > 2 else 0.75  # noqa: PLR2004
+    else:
+        changed = _changed(window, form)
+        frequent = any(frequency(word) >= FREQUENT or len(word) == 1 for word in changed)
+        least = 0.6 if sounds >= LONG_SOUND else 0.7
+        if frequent and not _is_unknown(changed):
+            least = NEVER
+    return 1 - likeness if likeness >= least else None
+
+
+def _cost_of_nearly(window: Sequence[Unit], form: Form, letters: str) -> float | None:
+    likeness: float = ratio(letters, form.spelled) / 100
+    if likeness < 0.85 or not _is_unknown(_changed(window, form)):  # noqa: PLR2004
+        return None
+    return 1.5 * (1 - likeness)
+
+
+def _changed(window: Sequence[Unit], form: Form) -> list[str]:
+    """The words that would change; a first letter before an unknown word stays (i fone)."""
+    kept = {unit.text for unit in form.units}
+    changed = [unit.text for unit in window if unit.text not in kept]
+    if changed[:1] == [form.spelled[0]] and not any(map(frequency, changed[1:])):
+        return changed[1:]
+    return changed
+
+
+def _is_unknown(words: Sequence[str]) -> bool:
+    """Whether there is a word among them that no dictionary knows, and none that all know."""
+    return any(not frequency(word) and len(word) > 1 for word in words) and not any(
+        frequency(word) >= GRAMMATICAL for word in words
+    )
+
+
+def _is_name(text: str, unit: Unit, form: Form) -> bool:
+    """Whether a word was written as a name, and the form is one."""
+    return (
+        text[unit.start].isupper()
+        and form.hotword.word[:1].isupper()
+        and _SENTENCE_END.search(text, 0, unit.start) is None
+    )
