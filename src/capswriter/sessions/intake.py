@@ -67,6 +67,8 @@ class Intake:
         self.audio_format = audio_format
         self.received = 0  # bytes
         self.taken = 0  # samples
+        self.is_drained = False
+        """Whether the newest ``take`` left nothing that had come."""
         self._rate = rate
         self._resampler = Resampler(rate)
         self._longest = longest
@@ -131,7 +133,8 @@ class Intake:
         ended = self._spool.ended  # before reading: what is written between the two is not lost
         width = self.audio_format.width
         data = self._spool.read(PIECE * width)
-        last = ended and len(data) < PIECE * width
+        self.is_drained = len(data) < PIECE * width
+        last = ended and self.is_drained
         data = self._rest + data if self._rest else data
         whole = len(data) // width * width
         self._rest = data[whole:]

@@ -298,7 +298,10 @@ class Utterance:
             self._arrived.clear()
             more = True
             while more:
-                segments, more, last = await loop.run_in_executor(executor, self._cut, segmenter)
+                known = self._guesses.beginnings() if self._guesses is not None else []
+                segments, more, last = await loop.run_in_executor(
+                    executor, self._cut, segmenter, known
+                )
                 for segment in segments:
                     self._heard.put_nowait(await self._submit(segment))
                     self._cut_until = segment.end
@@ -311,13 +314,16 @@ class Utterance:
         """In a thread: the first detector loads its network."""
         return Segmenter(policy, detector=self._ears.detector())
 
-    def _cut(self, segmenter: Segmenter) -> tuple[list[Segment], bool, bool]:
+    def _cut(
+        self, segmenter: Segmenter, known: list[tuple[int, int]]
+    ) -> tuple[list[Segment], bool, bool]:
         """In a thread: cut what there is; tell whether there may be more, and whether it ended."""
         samples, last = self._intake.take()
         segments = segmenter.push(samples)
         if last:
-            segments += segmenter.finish()
-        return segments, bool(len(samples)), last
+            places = [end for start, end in known if start == segmenter.start]
+            segments += segmenter.finish(places)
+        return segments, not self._intake.is_drained, last
 
     async def _submit(self, segment: Segment) -> _Heard:
         """Queue a segment, once the one before it has found a worker; the rest waits as bytes."""
