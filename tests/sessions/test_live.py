@@ -109,3 +109,30 @@ async def test_leaving_in_the_middle_of_a_guess_leaves_nothing(tmp_path, complai
             await sending
             await nothing_left(recogniser)
     assert complaints == []
+
+
+async def test_of_a_long_phrase_only_the_last_sentence_is_still_to_come(tmp_path):
+    pause = np.zeros(SAMPLE_RATE * 45 // 100, np.float32)
+    samples = np.concatenate((speak(*range(1, 9)), pause, speak(9, 10, 11), pause[:4800]))
+    async with pool(tmp_path, speed=10) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, live=True)
+            updates = await live(utterance, samples, seconds=len(samples) / SAMPLE_RATE / 3)
+            again = Utterance(recogniser, ears)
+            plain = await transcribe(again, samples.tobytes())
+    assert words(updates) == words(plain) == said(range(1, 12))
+    ends = [update.covered for update in updates if update.tokens]
+    assert len(ends) == 2, "the beginning served"
+    assert len(speak(*range(1, 9))) < ends[0] * SAMPLE_RATE < len(speak(*range(1, 9))) + len(pause)
+    assert updates[-1].covered == plain[-1].covered
+
+
+async def test_the_last_word_is_not_cut_off_from_what_was_said_before_it(tmp_path):
+    pause = np.zeros(SAMPLE_RATE * 45 // 100, np.float32)
+    samples = np.concatenate((speak(*range(1, 9)), pause, speak(9)[: SAMPLE_RATE // 2], pause[:4800]))
+    async with pool(tmp_path, speed=10) as recogniser:
+        with hearing() as ears:
+            utterance = Utterance(recogniser, ears, live=True)
+            updates = await live(utterance, samples, seconds=len(samples) / SAMPLE_RATE / 3)
+    assert words(updates)[:8] == said(range(1, 9))
+    assert len([update for update in updates if update.tokens]) == 1

@@ -15,12 +15,15 @@ import math
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from capswriter.audio import SAMPLE_RATE, Samples
 from capswriter.audio.vad import FRAME, SileroVad
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SPEECH_FROM = 0.5
 """Probability from which a frame is speech; Silero's own default."""
@@ -39,6 +42,9 @@ LONG_ENOUGH = 0.6
 
 LATER_PART = 0.4
 """A cut is looked for after this part of a full segment first."""
+
+LEAST = 1.0
+"""Seconds of speech that an engine understands without what was said before."""
 
 SILENCE_STEP = 1.0
 """Seconds of silence that are let go at a time."""
@@ -155,18 +161,33 @@ class Segmenter:
         """The sample after the newest speech of the open segment; None where it has none."""
         return self._speech_end
 
+    @property
+    def pauses(self) -> list[tuple[int, int]]:
+        """Where nobody speaks between words of the open segment, and after them: first to last."""
+        if self._speech_end is None:
+            return []
+        return [*self._pauses, (self._speech_end, self._labelled)]
+
     def open_segment(self) -> Segment:
         """Give what has come so far of the segment that is not complete yet."""
         end = self._base + len(self._tape) // 4
         samples = self._read(self._start - self._lead, end)
         return Segment(self._start, end, samples, self._lead, speech_end=self._speech_end)
 
-    def finish(self) -> list[Segment]:
-        """End the stream; give the segments that remain."""
+    def finish(self, places: Sequence[int] = ()) -> list[Segment]:
+        """End the stream; give the segments that remain.
+
+        Args:
+            places: in pauses of the open segment, where it may be cut because what it sounds like
+                up to there is known. The last is taken that leaves enough to be understood.
+        """
         total = self._base + len(self._tape) // 4
         for probability in self._vad.finish().tolist():
             self._label(probability)
         self._labelled = total  # the last frame may not have been full
+        understood = (self._speech_end or 0) - _samples(LEAST)
+        if place := max((place for place in places if place <= understood), default=0):
+            self._cut_at(place)
         if self._speech_end is not None:
             end = min(self._speech_end + _samples(PADDING), total)
             if end > self._start:
@@ -218,12 +239,10 @@ class Segmenter:
 
     def _split(self) -> None:
         """Cut the full segment at its best pause, or by force where it has none."""
-        now, speech_end = self._labelled, self._speech_end
-        assert speech_end is not None  # noqa: S101
-        pauses = [*self._pauses, (speech_end, now)]
-        usable = [pause for pause in pauses if pause[1] - pause[0] >= _samples(SHORTEST_PAUSE)]
+        now = self._labelled
+        usable = [pause for pause in self.pauses if pause[1] - pause[0] >= _samples(SHORTEST_PAUSE)]
         later = self._start + round(LATER_PART * (now - self._start))
-        candidates = [pause for pause in usable if _middle(pause) >= later] or usable
+        candidates = [pause for pause in usable if middle(pause) >= later] or usable
         if not candidates:
             self._end_segment(now, overlap=_samples(self._policy.overlap))
             self._speech_end = now
@@ -231,11 +250,15 @@ class Segmenter:
         best = max(
             candidates, key=lambda pause: (min(pause[1] - pause[0], _samples(LONG_ENOUGH)), pause)
         )
-        cut = _middle(best)
-        remaining = [pause for pause in self._pauses if pause[0] > cut]
-        self._end_segment(cut)
+        self._cut_at(middle(best))
+
+    def _cut_at(self, place: int) -> None:
+        """End the open segment in one of its pauses; what was said since belongs to the next."""
+        speech_end = self._speech_end
+        remaining = [pause for pause in self._pauses if pause[0] > place]
+        self._end_segment(place)
         self._pauses = remaining
-        if speech_end > cut:
+        if speech_end is not None and speech_end > place:
             self._speech_end = speech_end
 
     def _end_segment(self, end: int, *, overlap: int = 0, speech_end: int | None = None) -> None:
@@ -270,7 +293,8 @@ def _samples(seconds: float) -> int:
     return sys.maxsize if math.isinf(seconds) else round(seconds * SAMPLE_RATE)
 
 
-def _middle(pause: tuple[int, int]) -> int:
+def middle(pause: tuple[int, int]) -> int:
+    """Give the place in a pause that is farthest from what is said around it."""
     return (pause[0] + pause[1]) // 2
 
 

@@ -30,6 +30,15 @@ def character_error_rate(reference: str, text: str) -> float:
     return float(jiwer.cer(_spaceless(simplified(reference)), _spaceless(simplified(text))))
 
 
+def characters_apart(one: str, other: str) -> tuple[int, int]:
+    """Count the characters by which two texts differ, spaces aside, and those of the first."""
+    if not _spaceless(one):
+        return len(_spaceless(other)), 0
+    measure = jiwer.process_characters(_spaceless(one), _spaceless(other))
+    wrong = measure.substitutions + measure.insertions + measure.deletions
+    return wrong, len(_spaceless(one))
+
+
 def error_rate(reference: str, text: str, *, language: str) -> float:
     """Give the rate that is usual for the language: by words, or by characters."""
     if language in SPACELESS:

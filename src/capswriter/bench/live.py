@@ -1,15 +1,18 @@
 """``scripts/bench-live``: how long somebody waits who has stopped speaking.
 
 Utterances of several lengths are sent as slowly as they were spoken, by one client and by several.
-What counts is the time from the last byte of audio to the final text. Then paced streams are added
-until the waits get too long: that is how many speakers two cores hold.
+What counts is the time from the last byte of audio to the final text. Then the recordings of a
+folder are streamed, and their texts compared with those of the same recordings as files. Last,
+paced streams are added until the waits get too long: so many speakers the machine holds.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,16 +22,21 @@ import numpy as np
 
 from capswriter.audio import SAMPLE_RATE
 from capswriter.audio.decode import AudioFile
-from capswriter.bench.load import MIC_FRAME, Outcome, Work, once, percentile, summary
+from capswriter.audio.vad import FRAME, SileroVad
+from capswriter.bench.errors_in_text import characters_apart
+from capswriter.bench.load import MIC_FRAME, Work, once, percentile, summary
 from capswriter.client.local import Local, own_server
+from capswriter.client.rounds import Final
+from capswriter.client.session import connect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from capswriter.audio import Samples
     from capswriter.client.server import Server
+    from capswriter.client.session import Session
 
-LENGTHS = {2: 10, 10: 6, 30: 3, 60: 2}
+LENGTHS = {2: 12, 10: 6, 30: 3, 60: 2}
 """Seconds of an utterance, and how many of them each client says."""
 
 CLIENTS = (1, 4)
@@ -36,37 +44,79 @@ CLIENTS = (1, 4)
 SOON = 0.5
 """Seconds within which 95 of 100 texts have to come."""
 
-MOST_STREAMS = 64
+STREAMS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+
+STREAM_SECONDS = 10
+
+LET_GO = 0.3
+"""Seconds from the last sound of a sentence until the key is up."""
+
+PAUSE = 0.32
+"""Seconds of silence after which a sentence is taken to be over."""
+
+
+class Speech:
+    """Recordings one after the other, and where somebody might begin and end an utterance."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.samples = np.concatenate([_read(path) for path in files])
+        speaks = SileroVad().push(self.samples) >= 0.5  # noqa: PLR2004
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], speaks, [False])))) * FRAME
+        begins, ends = edges[::2], edges[1::2]
+        long_enough = begins[1:] - ends[:-1] >= PAUSE * SAMPLE_RATE
+        self._begins = begins[np.concatenate(([True], long_enough))]
+        self._ends = ends[np.concatenate((long_enough, [True]))]
+
+    def utterance(self, seconds: float, turn: int) -> Samples:
+        """Give whole sentences, as near to so many seconds as there are, others at each turn."""
+        begin = self._begins[turn * 3 % np.searchsorted(self._begins, self._last(seconds))]
+        end = self._ends[np.abs(self._ends - begin - seconds * SAMPLE_RATE).argmin()]
+        samples = self.samples[begin : end + round(LET_GO * SAMPLE_RATE)]
+        return samples[: len(samples) // MIC_FRAME * MIC_FRAME]
+
+    def _last(self, seconds: float) -> float:
+        return max(1.0, len(self.samples) - seconds * SAMPLE_RATE)
 
 
 async def waits(
-    server: Server, speech: Samples, *, seconds: int, clients: int, times: int
+    server: Server,
+    speech: Speech,
+    *,
+    seconds: float,
+    clients: int,
+    times: int,
+    partials: bool = False,
 ) -> list[float]:
-    """Say utterances of so many seconds, and tell how long each text took to come.
+    """Say utterances of about so many seconds, and tell how long each final took to come.
 
     Raises:
-        RuntimeError: a task failed.
+        UserError: a round failed.
     """
 
-    async def client(number: int) -> list[Outcome]:
+    async def client(number: int) -> list[float]:
         await asyncio.sleep(number * seconds / clients)  # people do not stop at the same moment
-        turns = range(number * times, (number + 1) * times)
-        works = [_utterance(speech, seconds, turn) for turn in turns]
-        return [await once(server.url, work, token=server.token or "") for work in works]
+        seen = []
+        async with connect(server.url, token=server.token, partials=partials) as session:
+            for turn in range(number * times, (number + 1) * times):
+                _, wait = await _say(session, speech.utterance(seconds, turn))
+                seen.append(wait)
+        return seen
 
-    outcomes = [
-        each for done in await asyncio.gather(*map(client, range(clients))) for each in done
-    ]
-    if failed := [outcome.error for outcome in outcomes if outcome.error]:
-        raise RuntimeError(f"{len(failed)} of {len(outcomes)} tasks failed: {failed[0]}")
-    return [outcome.wait for outcome in outcomes]
+    return [each for done in await asyncio.gather(*map(client, range(clients))) for each in done]
 
 
-async def streams_held(server: Server, speech: Samples, *, seconds: int = 10) -> int:
+async def streams_held(server: Server, speech: Speech, *, partials: bool) -> int:
     """Find how many clients can speak all the time with 95 of 100 texts in time."""
     held = 0
-    for clients in (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, MOST_STREAMS):
-        seen = await waits(server, speech, seconds=seconds, clients=clients, times=3)
+    for clients in STREAMS:
+        seen = await waits(
+            server,
+            speech,
+            seconds=STREAM_SECONDS,
+            clients=clients,
+            times=3,
+            partials=partials,
+        )
         click.echo(f"  {clients:3} streams: {summary(seen)}")
         if percentile(seen, 95) > SOON:
             break
@@ -74,38 +124,86 @@ async def streams_held(server: Server, speech: Samples, *, seconds: int = 10) ->
     return held
 
 
-def _utterance(speech: Samples, seconds: int, turn: int) -> Work:
-    """Take a stretch of speech from another place each time."""
-    size = seconds * SAMPLE_RATE
-    at = turn * 7 * SAMPLE_RATE % max(1, len(speech) - size)
-    samples = speech[at : at + size]
-    return Work("mic", samples[: len(samples) // MIC_FRAME * MIC_FRAME], paced=True)
+async def streamed(server: Server, samples: Samples) -> tuple[str, float]:
+    """Say a recording in a live session; its text, and the seconds that its final covers."""
+    async with connect(server.url, token=server.token, partials=False) as session:
+        final, _ = await _say(session, samples)
+        return final.text, final.duration
 
 
-def _speech(files: Sequence[Path]) -> Samples:
-    blocks = []
-    for path in files:
-        with AudioFile(path) as file:
-            blocks += list(file.blocks())
-    return np.concatenate(blocks)
+async def _say(session: Session, samples: Samples) -> tuple[Final, float]:
+    """Speak one round as slowly as it was spoken; its final, and how long that took to come."""
+    loop = asyncio.get_running_loop()
+    pcm = np.round(np.clip(samples, -1, 1) * 32_767).astype("<i2")
+    began = loop.time()
+    for start in range(0, len(pcm), MIC_FRAME):
+        await asyncio.sleep(began + (start + MIC_FRAME) / SAMPLE_RATE - loop.time())
+        await session.send(pcm[start : start + MIC_FRAME].tobytes())
+    await session.stop()
+    spoken = loop.time()
+    async for event in session:
+        if isinstance(event, Final):
+            return event, loop.time() - spoken
+    raise RuntimeError("a round had no final")
 
 
-async def _run(model: str, files: Sequence[Path], *, streams: bool) -> None:
-    speech = _speech(files)
+async def _tell_waits(server: Server, speech: Speech) -> None:
+    middle = {}
+    for clients in CLIENTS:
+        for seconds, times in LENGTHS.items():
+            seen = await waits(server, speech, seconds=seconds, clients=clients, times=times)
+            middle[clients, seconds] = percentile(seen, 50)
+            click.echo(f"  {clients} × {seconds:2} s, {len(seen):2} texts: {summary(seen)}")
+        shortest, longest = min(LENGTHS), max(LENGTHS)
+        ratio = middle[clients, longest] / middle[clients, shortest]
+        click.echo(f"  {longest} s against {shortest} s, {clients} × : {ratio:.2f} times")
+
+
+async def _tell_streams(server: Server, speech: Speech) -> None:
+    for partials in (False, True):
+        held = await streams_held(server, speech, partials=partials)
+        click.echo(
+            f"  {held} streams of {STREAM_SECONDS} s that speak all the time (duty cycle 100 %), "
+            f"partials {'on' if partials else 'off'}: within {SOON:g} s (p95)"
+        )
+
+
+async def _tell_texts(server: Server, folder: Path) -> None:
+    """Stream recordings, and compare their texts with those of the same recordings as files."""
+    entries = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    recordings = [_read(folder / entry["file"]) for entry in entries]
+    apart: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+
+    async def compare(entry: dict[str, str], samples: Samples) -> None:
+        whole = await once(server.url, Work("file", samples), token=server.token or "")
+        text, covered = await streamed(server, samples)
+        missing = len(samples) / SAMPLE_RATE - covered
+        wrong, length = characters_apart(whole.text or "", text)
+        apart[entry["language"]][0] += wrong
+        apart[entry["language"]][1] += length
+        uncovered = f", {missing:.2f} s NOT COVERED" if missing > MIC_FRAME / SAMPLE_RATE else ""
+        click.echo(f"  {entry['file']}: {wrong} of {length} characters differ{uncovered}")
+
+    await asyncio.gather(*map(compare, entries, recordings))
+    for language, (wrong, length) in sorted(apart.items()):
+        click.echo(f"  {language}: {wrong / max(1, length):.2%} of {length} characters differ")
+
+
+def _read(path: Path) -> Samples:
+    with AudioFile(path) as file:
+        return np.concatenate(list(file.blocks()))
+
+
+async def _run(model: str, files: Sequence[Path], parts: Sequence[str], texts: Path) -> None:
+    speech = Speech(files)
     async with own_server(Local(model=model, workers="2")) as server:
         click.echo(f"{model}, two workers; from the last byte to the text:")
-        middle = {}
-        for clients in CLIENTS:
-            for seconds, times in LENGTHS.items():
-                seen = await waits(server, speech, seconds=seconds, clients=clients, times=times)
-                middle[clients, seconds] = percentile(seen, 50)
-                click.echo(f"  {clients} × {seconds:2} s, {len(seen):2} texts: {summary(seen)}")
-        shortest, longest = min(LENGTHS), max(LENGTHS)
-        ratio = middle[1, longest] / middle[1, shortest]
-        click.echo(f"  {longest} s against {shortest} s, one client: {ratio:.2f} times")
-        if streams:
-            held = await streams_held(server, speech)
-            click.echo(f"  {held} streams of 10 s, speaking all the time, within {SOON:g} s (p95)")
+        if "waits" in parts:
+            await _tell_waits(server, speech)
+        if "texts" in parts:
+            await _tell_texts(server, texts)
+        if "streams" in parts:
+            await _tell_streams(server, speech)
 
 
 def main() -> int:
@@ -114,11 +212,19 @@ def main() -> int:
         description="How long somebody waits who has stopped speaking."
     )
     parser.add_argument("--model", default="whisper-base")
-    parser.add_argument("--streams", action="store_true", help="find how many two cores hold, too")
+    parser.add_argument(
+        "--parts", default="waits", help="of waits, texts, streams; joined by commas"
+    )
+    parser.add_argument(
+        "--texts",
+        type=Path,
+        default=Path("..", "shared", "speech"),
+        help="folder of recordings with a manifest.json",
+    )
     parser.add_argument("files", nargs="*", type=Path)
     options = parser.parse_args()
     files = options.files or sorted(Path("ref_codes", "samples").glob("*.mp3"))
-    anyio.run(lambda: _run(options.model, files, streams=options.streams))
+    anyio.run(_run, options.model, files, options.parts.split(","), options.texts)
     return 0
 
 

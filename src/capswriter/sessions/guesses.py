@@ -3,7 +3,10 @@
 A guess is recognised as work that gives way to everything final, at a rate that follows the load:
 the next one begins twice the time later that the last one took, and where no worker is free it is
 dropped, and the wait for the next doubles. A guess that is made in a pause serves as the final
-result of the phrase if nothing more is said: whoever lets the key go waits for nothing.
+result of the phrase if nothing more is said: whoever lets the key go waits for nothing. And in each
+shorter pause of a long phrase its beginning is recognised. It serves where the key is let go in the
+sentence after it, of which alone the text is then still to come; where one speaks on, the phrase
+is recognised as a whole.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from capswriter.audio import SAMPLE_RATE
-from capswriter.audio.segment import PADDING
+from capswriter.audio.segment import PADDING, middle
 from capswriter.pool import Priority, Recogniser, RecogniserError, Result, Task
 
 if TYPE_CHECKING:
@@ -35,6 +38,12 @@ SETTLED = round(PADDING * SAMPLE_RATE)
 
 With fewer, a guess would lose soft ends of words.
 """
+
+BREATH = round(0.3 * SAMPLE_RATE)
+"""Samples of a pause in which a phrase may be cut."""
+
+WORTH_CUTTING = 3 * SAMPLE_RATE
+"""Samples of a beginning at least, and from one beginning to the next: less is soon recognised."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,56 +82,78 @@ class Guesses:
         self._client = client
         self._tell = tell
         self._key = str(uuid.uuid4())
-        self._asked: Segment | None = None  # what the newest guess is of
-        self._running: asyncio.Task[Result] | None = None
-        self._begun = False  # a worker has taken the newest
+        self._newest: _Try | None = None  # of all that was heard
+        self._beginnings: list[_Try] = []  # of the open segment
         self._pause = EVERY
         self._next = 0.0
 
     def consider(self, segmenter: Segmenter) -> None:
         """Begin a guess if it is time for one; call this while nothing is pushed."""
+        self._beginnings = [each for each in self._beginnings if each.start == segmenter.start]
         speech_end = segmenter.speech_end
-        is_running = self._running is not None and not self._running.done()
-        if speech_end is None or is_running or self._knows(speech_end, segmenter):
+        if speech_end is None or self._is_busy or self._knows(speech_end, segmenter):
             return
-        due = self._tell is not None and time.monotonic() >= self._next
-        settled = segmenter.heard - speech_end >= SETTLED
-        if due or (settled and self._pause < SELDOM):
-            asked = segmenter.open_segment()
-            self._asked = _until(speech_end + SETTLED, asked) if settled else asked
-            self._begun = False
-            self._running = asyncio.create_task(self._guess(self._asked))
-            self._running.add_done_callback(_ignore_outcome)
+        eager = self._pause < SELDOM
+        if eager and segmenter.heard - speech_end >= SETTLED:
+            whole = _until(speech_end + SETTLED, segmenter.open_segment())
+            self._newest = self._begin(whole, tell=self._tell)
+        elif eager and (place := self._next_beginning(segmenter)):
+            beginning = _until(place, segmenter.open_segment())
+            self._beginnings.append(self._begin(beginning, tell=None))
+        elif self._tell is not None and time.monotonic() >= self._next:
+            self._newest = self._begin(segmenter.open_segment(), tell=self._tell)
+
+    def beginnings(self) -> list[tuple[int, int]]:
+        """Tell of which beginnings of the open segment there are results: from where to where."""
+        return [(each.start, each.end) for each in self._beginnings if each.is_good]
 
     def answer(self, segment: Segment) -> asyncio.Task[Result] | None:
         """Give the guess that serves as the result of a segment, if a worker has taken it."""
-        asked, running = self._asked, self._running
-        if asked is None or running is None or not self._begun or segment.speech_end is None:
-            return None
-        if (asked.start, asked.end, asked.lead) != (segment.start, segment.end, segment.lead):
-            return None
-        failed = running.done() and (running.cancelled() or running.exception() is not None)
-        return None if failed else running
+        tries = list(self._beginnings)
+        if self._newest is not None and segment.speech_end is not None:
+            tries.append(self._newest)
+        for each in tries:
+            if each.is_good and each.is_of(segment):
+                return each.task
+        return None
 
     def cancel(self) -> None:
         """Make no more guesses; cancelling twice is harmless."""
-        if self._running is not None:
-            self._running.cancel()
+        for each in (self._newest, *self._beginnings):
+            if each is not None:
+                each.task.cancel()
 
-    def _note_begin(self) -> None:
-        self._begun = True
+    @property
+    def _is_busy(self) -> bool:
+        tries = (self._newest, *self._beginnings[-1:])
+        return any(each is not None and not each.task.done() for each in tries)
 
     def _knows(self, speech_end: int, segmenter: Segmenter) -> bool:
         """Tell whether nothing was said since the newest guess, which heard the end of it."""
-        asked = self._asked
+        newest = self._newest
         return (
-            asked is not None
-            and asked.speech_end == speech_end
-            and asked.start == segmenter.start
-            and asked.end - speech_end >= SETTLED
+            newest is not None
+            and newest.speech_end == speech_end
+            and newest.start == segmenter.start
+            and newest.end - speech_end >= SETTLED
         )
 
-    async def _guess(self, segment: Segment) -> Result:
+    def _next_beginning(self, segmenter: Segmenter) -> int | None:
+        """Find the newest pause that is worth recognising what was said before it."""
+        known = self._beginnings[-1].end if self._beginnings else segmenter.start
+        breaths = (each for each in segmenter.pauses if each[1] - each[0] >= BREATH)
+        place = max(map(middle, breaths), default=0)
+        return place if place - known >= WORTH_CUTTING else None
+
+    def _begin(self, segment: Segment, *, tell: Callable[[Guess], None] | None) -> _Try:
+        begun = asyncio.Event()
+        task = asyncio.create_task(self._guess(segment, begun, tell))
+        task.add_done_callback(_ignore_outcome)
+        return _Try(segment.start, segment.end, segment.lead, segment.speech_end, task, begun)
+
+    async def _guess(
+        self, segment: Segment, begun: asyncio.Event, tell: Callable[[Guess], None] | None
+    ) -> Result:
         assert segment.samples is not None  # noqa: S101  # it is of the open segment
         task = Task(
             segment.samples,
@@ -134,7 +165,7 @@ class Guesses:
         )
         began = time.monotonic()
         try:
-            result = await self._recogniser.recognise(task, on_start=self._note_begin)
+            result = await self._recogniser.recognise(task, on_start=begun.set)
         except RecogniserError:
             self._pause = min(2 * self._pause, SELDOM)
             raise
@@ -142,9 +173,42 @@ class Guesses:
             self._pause = max(EVERY, 2 * (time.monotonic() - began))
         finally:
             self._next = time.monotonic() + self._pause
-        if self._tell is not None:
-            self._tell(Guess(segment, result))
+        if tell is not None:
+            tell(Guess(segment, result))
         return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Try:
+    """A guess on its way, or made; it keeps no samples.
+
+    Args:
+        start: of its segment; the next three likewise.
+        end: see above.
+        lead: see above.
+        speech_end: see above.
+        task: gives the result.
+        begun: set when a worker has taken it.
+    """
+
+    start: int
+    end: int
+    lead: int
+    speech_end: int | None
+    task: asyncio.Task[Result]
+    begun: asyncio.Event
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it has a result, or will have one without waiting for a worker."""
+        task = self.task
+        failed = task.done() and (task.cancelled() or task.exception() is not None)
+        return self.begun.is_set() and not failed
+
+    def is_of(self, segment: Segment) -> bool:
+        """Whether it is of just these samples."""
+        wanted = (segment.start, segment.end, segment.lead)
+        return (self.start, self.end, self.lead) == wanted
 
 
 def _until(end: int, segment: Segment) -> Segment:
