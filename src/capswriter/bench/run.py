@@ -15,14 +15,14 @@ import httpx
 from websockets.exceptions import InvalidHandshake
 
 from capswriter.bench.arrangements.base import Load, Notes, Trouble
-from capswriter.bench.arrangements.server import add_spans, check, sample, warm_up
-from capswriter.bench.load import Outcome, Work, deal, open_loop
+from capswriter.bench.arrangements.server import add_spans, check, dealt, sample, warm_up
+from capswriter.bench.load import Outcome, Work, open_loop
 from capswriter.bench.serving import NotServing, started
 from capswriter.client.errors import NoServer, Refused
 from capswriter.client.upload import SEGMENT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from capswriter.bench.result import Arrangement as Kind
     from capswriter.bench.serving import Served
@@ -150,34 +150,28 @@ class Loaded:
             notes.samples.append(sample(outcome, notes.began))
 
         with notes.measuring(front=front):
-            try:
-                await self._send(server, load, note)
-            except (OSError, InvalidHandshake) as error:
-                raise Trouble(f"no connection to the server: {error}") from error
+            await self._send(server, load, note)
             check(seen, served)
         self.shares.update(shares(before, await server.stats()))
 
-    async def _send(self, server: Running, load: Load, note: _Watch) -> None:
-        works = self._works(load)
+    async def _send(self, server: Running, load: Load, note: Callable[[Outcome], None]) -> None:
+        url, token = server.url, server.token
         if self.rate is None:
-            await deal(
-                server.url,
-                works,
+            works = self._works(load)
+            await dealt(url, works, load, note, clients=load.clients, token=token)
+            return
+        try:
+            await open_loop(
+                url,
+                list(self._works(Load(load.materials))),
+                rate=self.rate,
+                seconds=load.seconds,
                 clients=load.clients,
                 on_outcome=note,
-                token=server.token,
-                patience=load.patience,
+                token=token,
             )
-            return
-        await open_loop(
-            server.url,
-            list(self._works(Load(load.materials))),
-            rate=self.rate,
-            seconds=load.seconds,
-            clients=load.clients,
-            on_outcome=note,
-            token=server.token,
-        )
+        except (OSError, InvalidHandshake) as error:
+            raise Trouble(f"no connection to the server: {error}") from error
 
     def _works(self, load: Load) -> Iterator[Work]:
         for material in load.turns():
@@ -199,9 +193,3 @@ def shares(
         found[f"{name}, segments"] = row["tasks"] - was["tasks"]
         found[f"{name}, busy seconds"] = round(row["busy_seconds"] - was["busy_seconds"], 2)
     return found
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    _Watch = Callable[[Outcome], None]

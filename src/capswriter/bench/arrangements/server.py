@@ -18,7 +18,7 @@ from capswriter.bench.trace import read_trace
 from capswriter.client.upload import SEGMENT_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from capswriter.bench.result import Arrangement as Kind
@@ -75,7 +75,7 @@ async def warm_up(url: str, load: Load, *, workers: int, token: str) -> None:
     samples = load.materials[0].samples[: round(WARM_UP_S * SAMPLE_RATE)]
     tasks = iter([Work("file", samples, "warm-up")] * (load.warm_up * workers))
     seen: list[Outcome] = []
-    await _dealt(url, tasks, load, seen.append, clients=workers, token=token)
+    await dealt(url, tasks, load, seen.append, clients=workers, token=token)
     check(seen)
 
 
@@ -93,7 +93,7 @@ async def send_all(
         seen.append(outcome)
         notes.samples.append(sample(outcome, notes.began))
 
-    await _dealt(url, _works(load), load, note, clients=load.clients, token=token)
+    await dealt(url, _works(load), load, note, clients=load.clients, token=token)
     check(seen, served)
 
 
@@ -125,15 +125,20 @@ def _works(load: Load) -> Iterator[Work]:
         yield Work("file", material.samples, material.name, segment=SEGMENT_S)
 
 
-async def _dealt(
+async def dealt(
     url: str,
     works: Iterator[Work],
     load: Load,
-    on_outcome: _Watch,
+    on_outcome: Callable[[Outcome], None],
     *,
     clients: int,
     token: str,
 ) -> None:
+    """Let clients send tasks from one heap; see ``capswriter.bench.load.deal``.
+
+    Raises:
+        Trouble: there is no connection to be had.
+    """
     try:
         await deal(
             url,
@@ -159,9 +164,3 @@ def check(seen: list[Outcome], served: Served | None = None) -> None:
         raise Trouble(f"the server has ended, or closed a connection{why}")
     if SILENT in errors:
         raise Trouble("the server gave no answer; it may hang")
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    _Watch = Callable[[Outcome], None]
