@@ -11,8 +11,6 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from launch import LOGS, MODEL, capswriter, pull
-
 MODES = {
     "compare": "1 worker against WORKERS, beside bare processes and a shared queue",
     "multiprocess": "WORKERS workers alone",
@@ -21,6 +19,8 @@ MODES = {
 
 
 def main() -> int:
+    from launch import LOGS, MODEL, capswriter, pull  # pytest looks at this file, too
+
     parser = argparse.ArgumentParser(
         description="Tell whether more workers are worth their memory on this machine."
     )
