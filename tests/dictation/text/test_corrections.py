@@ -43,6 +43,18 @@ def test_nothing_changes_inside_a_protected_phrase(corrections_with):
     )
 
 
+def test_what_is_added_to_a_hotword_stays(corrections_with):
+    corrections = corrections_with("SenseVoice\nClaude Code")
+    assert corrections.apply("SenseVoice's texts, two claude codes") == (
+        "SenseVoice's texts, two claude codes"
+    )
+    assert corrections.apply("sense voice's texts") == "SenseVoice's texts"
+
+
+def test_numbers_are_no_names(corrections_with):
+    assert corrections_with("施思怡").apply("全国有十四亿人口") == "全国有十四亿人口"
+
+
 def test_the_longer_hotword_wins(corrections_with):
     corrections = corrections_with("Claude | cloud\nClaude Code\n中信\n中信证券")
     assert corrections.apply("用 cloud code 和 cloud") == "用 Claude Code 和 Claude"
@@ -86,6 +98,19 @@ def test_rules_are_those_of_capswriter(corrections_with, rule, text, expected):
     corrections = corrections_with(rules=rule)
     assert corrections.apply(text) == expected
     assert corrections.warnings == ()
+
+
+def test_a_long_text_costs_in_proportion_to_its_length(corrections_with):
+    corrections = corrections_with("Claude Code\n康辉")
+    corrections.apply("cloud code，康灰")
+    spent = []
+    for repeats in (500, 4000):
+        begun = time.perf_counter()
+        assert (
+            corrections.apply("cloud code，康灰。" * repeats).count("Claude Code，康辉") == repeats
+        )
+        spent.append(time.perf_counter() - begun)
+    assert spent[1] < 30 * spent[0]
 
 
 def test_rules_apply_in_their_order_after_hotwords(corrections_with):
@@ -210,6 +235,7 @@ def test_the_final_mark_goes_first_so_that_a_rule_may_write_one(corrections_with
         (8, "一二三四五六七八。", "一二三四五六七八"),
         (8, "一二三四五六七八九。", "一二三四五六七八九。"),
         (0, "好的。", "好的。"),
+        (0, "。", "。"),
         (8, "。", ""),
         (8, "", ""),
     ],

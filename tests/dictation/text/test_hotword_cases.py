@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hotword_score import CASES, corrections_of, figures_of, many_hotwords, seconds_each
 
-MISSES = {"chinese": 0, "english": 3}
+MISSES = {"chinese": 0, "english": 3, "changed, held out": 1}
 """Cases that are known to be missed: what would find them would change ordinary sentences."""
 
 
@@ -16,9 +16,10 @@ def test_hotwords_are_heard_and_ordinary_sentences_stay(tmp_path, further):
     figures = figures_of(corrections_of(tmp_path, many_hotwords(further)))
     print(figures.right, *figures.wrong, sep="\n")
     assert figures.right["unchanged"] == 100, figures.wrong
+    assert figures.right["unchanged, held out"] == 60, figures.wrong
     for name, misses in MISSES.items():
-        assert figures.right[name] >= 50 - misses, figures.wrong
-    missed = [(text, got) for name, text, _, got in figures.wrong if name in MISSES]
+        assert figures.right[name] >= figures.cases[name] - misses, figures.wrong
+    missed = [(text, got) for _, text, _, got in figures.wrong]
     assert all(text == got for text, got in missed), "missed is better than wrong"
 
 

@@ -160,7 +160,8 @@ def _cost(filed: _Filed, window: Sequence[Heard]) -> float | None:
     - what begins or ends inside a word, as the text is cut into words, is accidental;
     - what is one word of the dictionary stays;
     - in two units, no changed character may be an ordinary word by itself;
-    - in three, not all that would change may belong to ordinary words, nor the whole window;
+    - in three, not all that would change may belong to ordinary words, nor the whole window, and
+      if nothing stays, no character may be of an ordinary word;
     - in four and more, an ordinary word may change only if it sounds entirely the same, and
       something of the window stays.
     """
@@ -198,6 +199,8 @@ def _may_change(window: Sequence[Heard], changed: Sequence[int], *, exact: bool)
     if len(window) == 2:  # noqa: PLR2004
         return not any(usual[index] for index in changed)
     if len(window) == 3:  # noqa: PLR2004
+        if len(changed) == len(window):
+            return not any(usual)
         return not all(ordinary[index] for index in changed) and not all(usual)
     if not any(ordinary[index] for index in changed):
         return True

@@ -71,7 +71,7 @@ class Corrections:
         """
         with self._lock:
             self._refresh()
-            if words_in(text) <= self._bare_up_to:
+            if self._bare_up_to and words_in(text) <= self._bare_up_to:
                 text = without_final_mark(text)
             if self._hotwords:
                 text = self._hotwords.apply(text)

@@ -34,6 +34,9 @@ MOST_WORDS = 6
 KNOWN = 500
 """How often a word stands in the corpus, from where on it has a meaning besides a name."""
 
+LIKENESS_OF_NAMES = 0.85
+"""How alike the letters have to be where a name was written, or a sound is missing."""
+
 NEVER = 2.0
 """A likeness that nothing reaches."""
 
@@ -70,20 +73,23 @@ class EnglishForms:
         """Find where in a text a form was heard or is spelled in other ways."""
         if not self._spelled:
             return
+        identifiers = _in_identifiers(text, units)
         for first, unit in enumerate(units):
             if unit.kind not in {LATIN, DIGITS}:
                 continue
             for stop in range(first + 1, min(first + self._most_words, len(units)) + 1):
                 if stop > first + 1 and not _joined(text, units[stop - 2], units[stop - 1]):
                     break
-                yield from self._at(text, units, first, stop)
+                identifier = any(identifiers[first:stop])
+                yield from self._at(text, units, first, stop, identifier=identifier)
 
-    def _at(self, text: str, units: Sequence[Unit], first: int, stop: int) -> Iterator[Match]:
+    def _at(
+        self, text: str, units: Sequence[Unit], first: int, stop: int, *, identifier: bool
+    ) -> Iterator[Match]:
         window = units[first:stop]
         letters = "".join(unit.text for unit in window)
         if len(letters) < 2:  # noqa: PLR2004
             return
-        identifier = _in_identifier(text, window)
         for form in self._spelled.get(letters, ()):
             own_signs = _IDENTIFIER.search(form.text) is not None
             if (own_signs or not identifier) and _is_meant(text, units, first, stop, form):
@@ -118,13 +124,13 @@ def _joined(text: str, left: Unit, right: Unit) -> bool:
     return _GAP.fullmatch(text, left.end, right.start) is not None
 
 
-def _in_identifier(text: str, window: Sequence[Unit]) -> bool:
-    """Whether the window stands in an address, a path, a file's name or a piece of a program."""
+def _in_identifiers(text: str, units: Sequence[Unit]) -> list[bool]:
+    """Which units stand in an address, a path, a file's name or a piece of a program."""
+    inside = bytearray(len(text))
     for match in _CHUNK.finditer(text):
-        touched = match.start() < window[-1].end and window[0].start < match.end()
-        if touched and _IDENTIFIER.search(match[0].rstrip(".,:;!?")):
-            return True
-    return False
+        if _IDENTIFIER.search(match[0].rstrip(".,:;!?")):
+            inside[match.start() : match.end()] = b"\1" * len(match[0])
+    return [bool(inside[unit.start]) for unit in units]
 
 
 def _is_glued(text: str, window: Sequence[Unit]) -> bool:
@@ -179,11 +185,11 @@ def _cost(text: str, window: Sequence[Unit], form: Form, letters: str, sounds: i
     must not be frequent ones.
     """
     likeness: float = ratio(letters, form.spelled) / 100
-    if likeness == 1:
+    if _is_more_than(window, letters, form):
         return None
     if len(window) == 1:
         if frequency(letters):
-            least = 0.85 if _is_name(text, window[0], form) else NEVER
+            least = LIKENESS_OF_NAMES if _is_name(text, window[0], form) else NEVER
         else:
             least = 0.6 if sounds > 2 else 0.75  # noqa: PLR2004
     else:
@@ -197,9 +203,16 @@ def _cost(text: str, window: Sequence[Unit], form: Form, letters: str, sounds: i
 
 def _cost_of_nearly(window: Sequence[Unit], form: Form, letters: str) -> float | None:
     likeness: float = ratio(letters, form.spelled) / 100
-    if likeness < 0.85 or not _is_unknown(_changed(window, form)):  # noqa: PLR2004
+    if likeness < LIKENESS_OF_NAMES or _is_more_than(window, letters, form):
         return None
-    return 1.5 * (1 - likeness)
+    return 1.5 * (1 - likeness) if _is_unknown(_changed(window, form)) else None
+
+
+def _is_more_than(window: Sequence[Unit], letters: str, form: Form) -> bool:
+    """Whether words are spelled as the form, or are it and something else (SenseVoice's)."""
+    first, last = window[0].text, window[-1].text
+    others = {letters, letters.removeprefix(first), letters.removesuffix(last)}
+    return form.spelled in others or letters == f"{form.spelled}s"
 
 
 def _changed(window: Sequence[Unit], form: Form) -> list[str]:

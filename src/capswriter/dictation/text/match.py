@@ -42,7 +42,10 @@ class Match:
 def without_overlaps(matches: Iterable[Match]) -> list[Match]:
     """The best matches that do not overlap, in the order of the text."""
     chosen: list[Match] = []
+    taken: set[int] = set()
     for match in sorted(matches, key=lambda match: match.order):
-        if all(match.stop <= other.first or other.stop <= match.first for other in chosen):
+        places = range(match.first, match.stop)
+        if taken.isdisjoint(places):
             chosen.append(match)
+            taken.update(places)
     return sorted(chosen, key=lambda match: match.first)
