@@ -51,6 +51,35 @@ def test_what_is_added_to_a_hotword_stays(corrections_with):
     assert corrections.apply("sense voice's texts") == "SenseVoice's texts"
 
 
+def test_ordinary_english_words_are_hotwords_where_they_stand_alone(corrections_with):
+    corrections = corrections_with("WHO\nAfter Effects\nPython")
+    assert corrections.apply("这是 who 的建议，用 after effects 做") == (
+        "这是 WHO 的建议，用 After Effects 做"
+    )
+    for text in ("those who know", "the after effects of it", "he saw a python there"):
+        assert corrections.apply(text) == text
+
+
+def test_the_formats_of_capswriter_are_read_as_they_are(corrections_with):
+    corrections = corrections_with(
+        "# 游资\n*ST国华\n五 粮 液\n3M\n.md | 点MD | ，点MD\nBiBi-Keyboard | bb keyboard\n"
+        "Qwen3-ASR-1.7B | 千问ASR1.7B | 千问3ASR1.7B\nCUDA | 酷的 | kuda \nC++ | C加加\n"
+    )
+    assert corrections.warnings == ()
+    for text, expected in [
+        ("ST 果华涨停了", "*ST国华涨停了"),
+        ("买点无粮液吧", "买点五 粮 液吧"),
+        ("长 3 m 宽 2 m", "长 3 m 宽 2 m"),
+        ("说明文件，点 md", "说明文件.md"),
+        ("打开 bb keyboard", "打开 BiBi-Keyboard"),
+        ("千问 3 ASR 1.7 B 的模型", "Qwen3-ASR-1.7B 的模型"),
+        ("用酷的来加速", "用 CUDA 来加速"),
+        ("残酷的现实", "残酷的现实"),
+        ("学 C 加加", "学 C++"),
+    ]:
+        assert corrections.apply(text) == expected
+
+
 def test_numbers_are_no_names(corrections_with):
     assert corrections_with("施思怡").apply("全国有十四亿人口") == "全国有十四亿人口"
 

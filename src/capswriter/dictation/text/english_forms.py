@@ -143,8 +143,8 @@ def _is_glued(text: str, window: Sequence[Unit]) -> bool:
 def _is_meant(text: str, units: Sequence[Unit], first: int, stop: int, form: Form) -> bool:
     """Whether words that spell a hotword, but for case and gaps, mean it.
 
-    An alias is, as written. One word that everybody uses is, unless it stands among other English
-    words. Several words are, unless they are words of which sentences are made.
+    An alias is, as written, and what stands alone among Chinese. Among other English words, a
+    word that everybody uses is not, nor are several of which sentences are made.
     """
     window = units[first:stop]
     written = text[window[0].start : window[-1].end]
@@ -158,10 +158,11 @@ def _is_meant(text: str, units: Sequence[Unit], first: int, stop: int, form: For
         return False
     if all(len(word) == 1 for word in words):
         return written.replace(" ", "").isupper() or len(words) > 2  # noqa: PLR2004
-    if len(words) > 1:
-        return _are_meant(window, as_written=as_written)
     around = [*units[max(0, first - 1) : first], *units[stop : stop + 1]]
-    return frequency(words[0]) < ORDINARY or all(unit.kind != LATIN for unit in around)
+    alone = all(unit.kind != LATIN for unit in around)
+    if len(words) > 1:
+        return (as_written and alone) or _are_meant(window, as_written=as_written)
+    return alone or frequency(words[0]) < ORDINARY
 
 
 def _are_meant(window: Sequence[Unit], *, as_written: bool) -> bool:
