@@ -49,7 +49,10 @@ def test_it_is_feasible_if_every_condition_is_met_and_each_has_its_figure():
                 few={"usage": (*usage(20, 1), usage(20, 1)[-1].model_copy(update={"pid": 7}))}
             ),
         ),
-        (LEAK, compared(many={"usage": usage(10, 2, leak=0.3)})),
+        (
+            LEAK,
+            compared(few={"usage": usage(20, 1, leak=0.6)}, many={"usage": usage(10, 2, leak=0.6)}),
+        ),
     ],
 )
 def test_one_condition_that_is_not_met_is_enough(which, told):
@@ -65,6 +68,11 @@ def test_a_server_that_died_has_crashed():
     (verdict,) = judge(told)
     assert verdict.checks[CRASHES].aim.state == "not met"
     assert verdict.checks[CRASHES].detail == "the server died"
+
+
+def test_memory_that_grew_in_one_round_only_is_no_leak():
+    again = [run(round=1), run(workers=2, seconds=10, round=1, usage=usage(10, 2, leak=0.6))]
+    assert states(result(run(), run(workers=2, seconds=10), *again))[LEAK] == "met"
 
 
 def test_what_the_user_interrupted_has_not_crashed():

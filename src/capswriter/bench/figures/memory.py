@@ -101,15 +101,15 @@ def peak(run: Run) -> float | None:
 def drift(run: Run) -> float | None:
     """Give by what share memory grew from the middle third of a run to its last.
 
-    The medians of both are compared; the first third is left out, as memory fills up then. None
-    where a third has fewer than three moments.
+    The least of both are compared, as that is what stays when work is done; the first third is
+    left out, as memory fills up then. None where a third has fewer than three moments.
     """
     seen = [moment.memory for moment in moments(run)]
     size = len(seen) // 3
     if size < THIRD:
         return None
-    before, after = middle(seen[-2 * size : -size]), middle(seen[-size:])
-    return after / before - 1 if before and after is not None else None
+    before, after = min(seen[-2 * size : -size]), min(seen[-size:])
+    return after / before - 1 if before else None
 
 
 def memory_growth(result: Result, workers: int) -> Ratio | None:

@@ -376,7 +376,11 @@ def _processor(result: Result) -> Chart | None:
 
 def _processes(run: Run) -> list[str]:
     names = {usage.process for usage in run.usage}
-    return sorted(names, key=lambda name: (name != "front", len(name), name))
+
+    def order(name: str) -> tuple[bool, bool, int, str]:  # workers have the same colours everywhere
+        return name != "front", not name.startswith("worker"), len(name), name
+
+    return sorted(names, key=order)
 
 
 def _over_time(

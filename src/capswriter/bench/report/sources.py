@@ -41,7 +41,7 @@ SOURCES: Final = {
     ),
     "peak memory": "The greatest sum of a moment in any round, also in those that ended early.",
     "drift": (
-        "Median memory of the last third of a run divided by that of its middle third, less 1; "
+        "Least memory of the last third of a run divided by that of its middle third, less 1; "
         "median of the rounds. None where a third has fewer than three moments."
     ),
     "cores": (
