@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from capswriter.dictation.keys.x11 import X11Keys
 from capswriter.dictation.shortcuts import Cancel, Mode, Shortcut, Shortcuts, Start, Stop, Why
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 HELD_S = 0.4
 
@@ -297,6 +298,66 @@ def test_typing_that_changes_the_keyboards_map_changes_nothing(display, hand, wi
         time.sleep(HELD_S)
         hand.up("Caps_Lock")
         told.wait("Start", "Stop")
+
+
+@pytest.fixture
+def layout(hand: Hand) -> Iterator[Callable[..., None]]:
+    """Sets options of the keyboard's layout."""
+    if shutil.which("setxkbmap") is None:
+        pytest.skip("not installed: setxkbmap")
+
+    def choose(*options: str) -> None:
+        hand.run("setxkbmap", "-layout", "us", "-option", "")
+        for option in options:
+            hand.run("setxkbmap", "-option", option)
+
+    yield choose
+    choose()
+
+
+def test_the_shortcut_follows_its_key_when_the_layout_changes(display, hand, window, layout):
+    with listening(display, Shortcut("caps_lock")) as told:
+        layout("caps:swapescape")
+        time.sleep(1.0)
+        hand.run("xdotool", "keydown", "Caps_Lock")
+        told.wait("Start")
+        time.sleep(HELD_S)
+        hand.run("xdotool", "keyup", "Caps_Lock")
+        told.wait("Start", "Stop")
+        until(lambda: not hand.capitals(), "capitals off")
+
+
+def test_a_caps_lock_that_is_a_control_key_is_never_locked(display, hand, window, layout):
+    from Xlib import X
+    from Xlib.ext import xtest
+
+    layout("ctrl:nocaps")
+    with listening(display, Shortcut("caps_lock", threshold=2.0)) as told:
+        for kind in (X.KeyPress, X.KeyRelease):
+            xtest.fake_input(window.display, kind, 66)
+            window.display.sync()
+            time.sleep(0.1)
+        told.wait("Start", "Cancel")
+        time.sleep(0.2)
+        assert len(window.pressed()) == 1
+        assert window.modifiers() == 0
+
+
+def test_letting_go_is_seen_while_another_program_has_the_keyboard(display, hand, window):
+    with listening(display, Shortcut("caps_lock"), Shortcut("mouse_middle")) as told:
+        hand.down("Caps_Lock")
+        told.wait("Start")
+        time.sleep(HELD_S)
+        window.take_keyboard()
+        hand.up("Caps_Lock")
+        told.wait("Start", "Stop")
+        # While the screen is locked, nobody dictates.
+        hand.down("Caps_Lock")
+        time.sleep(0.2)
+        hand.up("Caps_Lock")
+        assert len(told) == 2
+        window.give_keyboard_back()
+    hand.tap("Caps_Lock")
 
 
 def test_a_hundred_dictations_and_cancels_leave_nothing_behind(display, hand, window):

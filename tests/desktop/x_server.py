@@ -133,5 +133,20 @@ class Window:
         keys = self.display.query_keymap()
         return [code for code in range(256) if keys[code // 8] >> code % 8 & 1]
 
+    def modifiers(self) -> int:
+        """The mask of the modifiers that are on."""
+        mask: int = self._window.query_pointer().mask
+        return mask & 0xFF
+
+    def take_keyboard(self) -> None:
+        """Grab the keyboard, as a locked screen does."""
+        mode = self._X.GrabModeAsync
+        given = self._window.grab_keyboard(False, mode, mode, self._X.CurrentTime)
+        assert given == self._X.GrabSuccess
+
+    def give_keyboard_back(self) -> None:
+        self.display.ungrab_keyboard(self._X.CurrentTime)
+        self.display.sync()
+
     def close(self) -> None:
         self.display.close()

@@ -262,6 +262,13 @@ def test_a_device_that_is_unplugged_lets_go_of_what_was_down(monkeypatch):
         until(lambda: events[2:] == [("Press", "f9")])
 
 
+def test_a_release_that_the_kernel_dropped_is_made_up_for():
+    source = keyboard()
+    with listening(Kernel({"/dev/input/event0": source}), "f9") as (_, events):
+        source.give(event("f9", 1), event("f9", 1))
+        until(lambda: events == [("Press", "f9"), ("Release", "f9"), ("Press", "f9")])
+
+
 def test_stopping_lets_go_of_what_was_down():
     source = keyboard()
     with listening(Kernel({"/dev/input/event0": source}), "f9") as (_, events):

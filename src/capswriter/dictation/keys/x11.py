@@ -14,6 +14,7 @@ What an X server does (measured with Xvfb 21.1):
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import queue
 import select
@@ -60,11 +61,13 @@ class _Grabbed:
     Args:
         number: of the key or the button.
         mask: of the modifier that it is, 0 if none.
+        lock: of the modifier that it locks, 0 if none.
     """
 
     key: Key
     number: int
-    mask: int
+    mask: int = 0
+    lock: int = 0
 
 
 @dataclass(slots=True)
@@ -105,7 +108,7 @@ class X11Keys:
         self._root = self._display.screen().root
         from capswriter.dictation.keys.xkb import Locks  # noqa: PLC0415  it needs Xlib
 
-        self._locks = Locks(self._display)
+        self._locks = Locks(_connect(self._display_name))
         try:
             if not self._locks.present or not self._display.has_extension("XTEST"):
                 raise KeysUnavailable(
@@ -114,6 +117,7 @@ class X11Keys:
                 )
             self._grab_all()
         except BaseException:
+            self._locks.close()
             self._display.close()
             raise
         self._wake, self._woken = socket.socketpair()
@@ -162,10 +166,13 @@ class X11Keys:
             self._ungrab_escape()
             self._speak_again(self._silenced)
             self._display.sync()
-            self._display.close()
         except (ConnectionClosedError, OSError):  # the server is gone, and with it all we changed
             for name in self._down:
                 self._emit(Release(name, time.monotonic()))
+        finally:
+            for connection in (self._locks, self._display):
+                with contextlib.suppress(ConnectionClosedError, OSError):
+                    connection.close()
 
     def _wait(self) -> None:
         if self._display.pending_events():
@@ -204,7 +211,7 @@ class X11Keys:
         from Xlib import X  # noqa: PLC0415
 
         name = grabbed.key.name
-        locked = bool(event.state & grabbed.mask)
+        locked = bool(event.state & grabbed.lock)
         if not grabbed.key.is_button:
             self._display.ungrab_keyboard(X.CurrentTime)
             self._display.flush()
@@ -214,9 +221,8 @@ class X11Keys:
             locked = down.locked
             self._let_go(down)
         self._down[name] = _Down(grabbed, locked)
-        if grabbed.key.is_lock and grabbed.mask:
-            self._locks.lock(grabbed.mask, on=locked)
-            self._display.flush()
+        if grabbed.lock:
+            self._locks.lock(grabbed.lock, on=locked)
         self._emit(Press(name, time.monotonic()))
 
     def _look(self) -> None:
@@ -237,9 +243,8 @@ class X11Keys:
     def _let_go(self, down: _Down) -> None:
         grabbed = down.grabbed
         del self._down[grabbed.key.name]
-        if grabbed.key.is_lock and grabbed.mask:
-            self._locks.lock(grabbed.mask, on=down.locked)
-            self._display.flush()
+        if grabbed.lock:
+            self._locks.lock(grabbed.lock, on=down.locked)
         self._emit(Release(grabbed.key.name, time.monotonic()))
 
     def _replay(self, name: str) -> None:
@@ -249,8 +254,8 @@ class X11Keys:
         grabbed = next((each for each in self._grabbed.values() if each.key.name == name), None)
         if grabbed is None:
             return
-        if grabbed.key.is_lock and grabbed.mask:
-            self._locks.lock(grabbed.mask, on=not self._locks.locked() & grabbed.mask)
+        if grabbed.lock:
+            self._locks.lock(grabbed.lock, on=not self._locks.locked() & grabbed.lock)
         else:
             button = grabbed.key.is_button
             self._ungrab(grabbed)
@@ -294,13 +299,17 @@ class X11Keys:
         from Xlib import XK  # noqa: PLC0415
 
         if key.is_button:
-            return _Grabbed(key, int(key.keysym), 0)
-        number = self._display.keysym_to_keycode(XK.string_to_keysym(key.keysym))
+            return _Grabbed(key, int(key.keysym))
+        keysym = XK.string_to_keysym(key.keysym)
+        number = self._display.keysym_to_keycode(keysym)
         if not number and key.name == "caps_lock":
             number = CAPS_LOCK_KEYCODE
         if not number:
             raise KeysUnavailable(f"this keyboard has no key {key.name}: choose another")
-        return _Grabbed(key, number, self._mask(number))
+        mask = self._mask(number)
+        # Caps Lock's key may have been made a Control, which nobody wants locked.
+        locks = key.is_lock and self._display.keycode_to_keysym(number, 0) == keysym
+        return _Grabbed(key, number, mask, mask if locks else 0)
 
     def _mask(self, number: int) -> int:
         for index, keycodes in enumerate(self._display.get_modifier_mapping()):

@@ -70,13 +70,15 @@ class _LatchLockState(rq.Request):  # type: ignore[misc]
 
 
 class Locks:
-    """The locks of the keyboard of a display.
+    """The locks of a server's keyboard.
 
     Args:
-        display: requests go through its connection.
+        display: a connection that is used for nothing else: whoever uses the extension is told no
+            longer when the keyboard's map changes, as others are.
     """
 
     def __init__(self, display: Display) -> None:
+        self._connection = display
         self._display = display.display
         extension = display.query_extension(EXTENSION)
         self.present = bool(extension and extension.present)
@@ -91,9 +93,14 @@ class Locks:
         return locked
 
     def lock(self, mask: int, *, on: bool) -> None:
-        """Lock the modifiers of the mask, or unlock them."""
+        """Lock the modifiers of the mask, or unlock them; done when it returns."""
         locked = mask if on else 0
         self._ask(_LatchLockState, device=CORE_KEYBOARD, affected=mask, locked=locked)
+        self._connection.sync()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
 
     def _ask(self, request: Any, **fields: int) -> Any:
         return request(display=self._display, opcode=self._opcode, **fields)
