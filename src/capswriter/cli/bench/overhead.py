@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells give it."""
 
-TEXTS = {".txt", ".json"}
+TEXTS = {".json", ".md", ".txt"}
 """Suffixes of files beside recordings that are none."""
 
 NOT_MET = 1
