@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,7 +118,7 @@ class Sound:
 
     def suspend(self, name: str, *, suspended: bool) -> None:
         """Let a microphone give no sound, as a card that hangs."""
-        self._pactl("suspend-source", f"{name}.monitor", "1" if suspended else "0")
+        self._pactl("suspend-sink", name, "1" if suspended else "0")
 
     def recorders(self) -> list[str]:
         """Tell what is being recorded from, by each stream."""
@@ -153,15 +154,14 @@ class Sound:
             stdin=subprocess.PIPE,
             env=os.environ | self.environment,
         ) as player:
-            assert player.stdin is not None
             began = time.monotonic()
-            player.stdin.write(audio[:65536])
+            feeding = Thread(target=_feed, args=(player, audio))
+            feeding.start()
             try:
                 yield began
-                player.stdin.write(audio[65536:])
             finally:
-                player.stdin.close()
-                player.wait(PATIENCE + len(samples) / rate)
+                feeding.join(PATIENCE + len(samples) / rate)
+                player.wait(PATIENCE)
 
     def play(self, samples: np.ndarray, rate: int, *, into: str = "speaker") -> None:
         """Play, and return when it is over."""
@@ -177,6 +177,12 @@ class Sound:
             timeout=PATIENCE,
             check=check,
         )
+
+
+def _feed(player: subprocess.Popen[bytes], audio: bytes) -> None:
+    assert player.stdin is not None
+    with player.stdin, suppress(BrokenPipeError):  # its sink was unplugged
+        player.stdin.write(audio)
 
 
 @contextmanager

@@ -191,6 +191,18 @@ async def test_the_sound_server_may_be_restarted(sound, speech_16k):
         assert place(speech_16k[:SAMPLE_RATE], await all_of(recording))[1] > 0.97
 
 
+async def test_a_microphone_that_gives_nothing_is_opened_again_until_it_does(sound):
+    events = []
+    async with Microphone(tell=events.append) as microphone:
+        await until(lambda: microphone.level == -100.0)
+        sound.suspend("speaker", suspended=True)
+        await until(lambda: events)
+        assert "has stopped giving sound" in str(events[0])
+        sound.suspend("speaker", suspended=False)
+        await until(lambda: len(events) > 1)
+        assert [type(each) for each in events] == [Lost, Found]
+
+
 async def test_another_default_is_followed_and_told(sound, speech_16k):
     events = []
     async with Microphone(tell=events.append) as microphone:

@@ -241,12 +241,14 @@ class Microphone:
         run = self._run
         if run is None:
             return
-        fed = run.drain()
-        while fed:
+        while run.drain():
             for recording in self._recordings:
                 recording.take(run)
-            fed = run.drain()
         self._forget_ended()
+        # An open stream is not enough: one that stalled may do so again.
+        if self._trouble is not None and run.ring.end and self.device is not None:
+            self._trouble = None
+            self._tell(Found(self.device))
 
     def _forget_ended(self) -> None:
         kept = [each for each in self._recordings if not each.is_ended]
@@ -374,9 +376,6 @@ class Microphone:
         self.device, self._stream, self._run = device, stream, runs[-1]
         self._overflows_told = 0
         self._try_at, self._tries = 0.0, 0
-        if self._trouble is not None:
-            self._trouble = None
-            self._tell(Found(device))
         self._feed()
 
     async def _close(self) -> None:
