@@ -74,7 +74,7 @@ def finish(draft: Draft, *, status: int, interrupted: bool) -> int:
 
     Args:
         draft: what there is.
-        status: exit status if nothing is missing.
+        status: exit status where nothing is missing.
         interrupted: whether somebody has ended it.
 
     Returns:
@@ -94,7 +94,7 @@ def finish(draft: Draft, *, status: int, interrupted: bool) -> int:
     failed = not _report(result, draft.directory) or failed
     if interrupted:
         return INTERRUPTED
-    return status or (INCOMPLETE if failed else 0)
+    return INCOMPLETE if failed else status
 
 
 def _report(result: Result, directory: Path) -> bool:
