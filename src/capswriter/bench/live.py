@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -51,6 +52,9 @@ STREAM_SECONDS = 10
 LET_GO = 0.3
 """Seconds from the last sound of a sentence until the key is up."""
 
+NEARLY = 0.2
+"""How much longer or shorter than wanted an utterance may be, of 1."""
+
 PAUSE = 0.32
 """Seconds of silence after which a sentence is taken to be over."""
 
@@ -68,14 +72,19 @@ class Speech:
         self._ends = ends[np.concatenate((long_enough, [True]))]
 
     def utterance(self, seconds: float, turn: int) -> Samples:
-        """Give whole sentences, as near to so many seconds as there are, others at each turn."""
-        begin = self._begins[turn * 3 % np.searchsorted(self._begins, self._last(seconds))]
-        end = self._ends[np.abs(self._ends - begin - seconds * SAMPLE_RATE).argmin()]
+        """Give whole sentences of about so many seconds, others at each turn."""
+        spans = [
+            (begin, end)
+            for begin in self._begins
+            for end in self._ends[self._ends > begin]
+            if (end - begin) / SAMPLE_RATE <= seconds * (1 + NEARLY)
+        ]
+        least = min(seconds * (1 - NEARLY), max(end - begin for begin, end in spans) / SAMPLE_RATE)
+        spans = [span for span in spans if (span[1] - span[0]) / SAMPLE_RATE >= least]
+        random.Random(seconds).shuffle(spans)  # noqa: S311  # nothing secret
+        begin, end = spans[turn % len(spans)]
         samples = self.samples[begin : end + round(LET_GO * SAMPLE_RATE)]
         return samples[: len(samples) // MIC_FRAME * MIC_FRAME]
-
-    def _last(self, seconds: float) -> float:
-        return max(1.0, len(self.samples) - seconds * SAMPLE_RATE)
 
 
 async def waits(
