@@ -64,10 +64,10 @@ def test_pulseaudio_s_sources_take_the_place_of_the_doors_to_it():
         Source(0, "out.monitor", "Monitor of Out", 2, 48_000, is_default=False, is_monitor=True),
         Source(1, "usb", "Blue Yeti", 1, 16_000, is_default=True, is_monitor=False),
     )
-    result = joined(inputs, sources, door=3, first_index=5)
+    result = joined(inputs, sources, first_index=5)
     assert [(each.index, each.name, each.portaudio) for each in result] == [
-        (6, "Blue Yeti", 3),
-        (5, "Monitor of Out", 3),
+        (6, "Blue Yeti", 0),
+        (5, "Monitor of Out", 0),
         (0, "HDA Intel (hw:0,0)", 0),
     ]
     assert choose(result).source == "usb"

@@ -35,7 +35,7 @@ class Device:
     """Whether it is not a microphone, but what a loudspeaker plays."""
 
     portaudio: int = 0
-    """PortAudio's index of what has to be opened."""
+    """PortAudio's index of it, where PulseAudio does not know it."""
 
     source: str | None = None
     """PulseAudio's name of it."""

@@ -1,26 +1,26 @@
-"""The system's sound by PortAudio, and by PulseAudio's word where there is one."""
+"""The system's sound: by PulseAudio where there is one, else by PortAudio."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from capswriter.dictation.microphone.devices import Device
 from capswriter.dictation.microphone.errors import NoMicrophone, NoSound
 from capswriter.dictation.microphone.pulse import Pulse
+from capswriter.dictation.microphone.pulse_stream import PulseStreams
 from capswriter.dictation.microphone.watch import watch_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
 
     from capswriter.dictation.microphone.pulse import Source
-    from capswriter.dictation.microphone.sound import Listener
+    from capswriter.dictation.microphone.sound import Listener, Stream
 
 BLOCKS_PER_SECOND = 50
 LATENCY_S = 0.04
@@ -46,7 +46,7 @@ NOT_INSTALLED = "dictation needs more packages: pip install 'capswriter-server[d
 
 
 class PortAudio:
-    """The devices that PortAudio knows, and PulseAudio's sources through its door to PulseAudio.
+    """PulseAudio's sources where there are any, and the devices that PortAudio knows.
 
     Raises:
         NoSound: PortAudio is missing, or cannot start.
@@ -58,6 +58,7 @@ class PortAudio:
         if is_known:  # and so is what was connected then
             self.refresh()
         self._pulse = Pulse()
+        self._streams = PulseStreams()
         self._watch = watch_for(pulse=self._pulse)
 
     def devices(self) -> list[Device]:
@@ -81,11 +82,8 @@ class PortAudio:
             for each in own
             if each["max_input_channels"] > 0
         ]
-        door = next((each.portaudio for each in inputs if each.name == "pulse"), None)
-        sources = None if door is None else self._pulse.sources()
-        if door is None or sources is None:
-            return inputs
-        return joined(inputs, sources, door=door, first_index=len(own))
+        sources = self._pulse.sources()
+        return inputs if sources is None else joined(inputs, sources, first_index=len(own))
 
     def refresh(self) -> None:
         """Let PortAudio look for devices anew; no stream may be open."""
@@ -95,27 +93,27 @@ class PortAudio:
         except self._library.PortAudioError as error:
             raise NoSound(f"the system's sound cannot be used: {_words(error)}") from error
 
-    def open(
-        self, device: Device, make: Callable[[int, int], Listener], *, follow: bool
-    ) -> PortAudioStream:
+    def open(self, device: Device, make: Callable[[int, int], Listener], *, follow: bool) -> Stream:
         """Listen to a device, at a rate and with channels that it takes."""
+        if device.source is not None:
+            listener = make(device.rate, device.channels)
+            return self._streams.open(device, listener, follow=follow)
         plenty = device.channels > MOST_CHANNELS
         channels = dict.fromkeys((2 if plenty else device.channels, 2, 1))
         failure: Exception | None = None
-        with _source(None if follow else device.source):
-            for rate in dict.fromkeys((device.rate, *RATES)):
-                for count in channels:
-                    try:
-                        return PortAudioStream(
-                            self._library, device.portaudio, rate, count, make(rate, count)
-                        )
-                    except self._library.PortAudioError as error:
-                        failure = failure or error
-                        code = error.args[1] if len(error.args) > 1 else None
-                        if code == INVALID_RATE:
-                            break
-                        if code != INVALID_CHANNELS:
-                            raise _cannot_open(device, error) from error
+        for rate in dict.fromkeys((device.rate, *RATES)):
+            for count in channels:
+                try:
+                    return PortAudioStream(
+                        self._library, device.portaudio, rate, count, make(rate, count)
+                    )
+                except self._library.PortAudioError as error:
+                    failure = failure or error
+                    code = error.args[1] if len(error.args) > 1 else None
+                    if code == INVALID_RATE:
+                        break
+                    if code != INVALID_CHANNELS:
+                        raise _cannot_open(device, error) from error
         raise _cannot_open(device, failure)
 
     def changes(self) -> object:
@@ -195,15 +193,12 @@ def library() -> Any:
     return sounddevice
 
 
-def joined(
-    inputs: list[Device], sources: tuple[Source, ...], *, door: int, first_index: int
-) -> list[Device]:
+def joined(inputs: list[Device], sources: tuple[Source, ...], *, first_index: int) -> list[Device]:
     """Put PulseAudio's sources in the place of PortAudio's devices that lead to PulseAudio.
 
     Args:
         inputs: that PortAudio knows.
         sources: that PulseAudio knows.
-        door: PortAudio's index of its device that leads to PulseAudio.
         first_index: of the first source.
     """
     listed = [
@@ -215,7 +210,6 @@ def joined(
             rate=each.rate,
             is_default=each.is_default,
             is_monitor=each.is_monitor,
-            portaudio=door,
             source=each.name,
             source_index=each.index,
         )
@@ -227,22 +221,6 @@ def joined(
         if "(hw:" in each.name or each.host == "JACK Audio Connection Kit"
     ]
     return [*sorted(listed, key=lambda each: each.is_monitor), *cards]
-
-
-@contextmanager
-def _source(name: str | None) -> Iterator[None]:
-    """Let PulseAudio's library connect what is opened now to one source."""
-    before = os.environ.get("PULSE_SOURCE")
-    if name is not None:
-        os.environ["PULSE_SOURCE"] = name
-    try:
-        yield
-    finally:
-        if name is not None:
-            if before is None:
-                del os.environ["PULSE_SOURCE"]
-            else:
-                os.environ["PULSE_SOURCE"] = before
 
 
 def _cannot_open(device: Device, error: Exception | None) -> NoMicrophone:
