@@ -252,7 +252,7 @@ def _error_rate(result: Result, each: Group) -> str:
 
 def _recommended(result: Result) -> Section:
     cost, found = figures.cost(result), recommend(result)
-    if cost is None or not found:
+    if cost is None or not found or result.kind != "compare":
         return Section("Workers for a machine", [])
     kind = "what it adds" if cost.shared else "measured alone, so that nothing counts as shared"
     said = (
