@@ -19,16 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROGRAMS = ("pulseaudio", "pactl", "pacat")
-PLUGIN = "libasound_module_pcm_pulse.so"
 RATE = 48_000
 PATIENCE = 30.0
 
-# PortAudio reaches PulseAudio by the ALSA plug-in of libasound2-plugins.
+# Whoever uses ALSA all the same finds PulseAudio there, with Debian's libasound2-plugins.
 ASOUND = """
 pcm.!default { type pulse hint { show on description "PulseAudio" } }
 ctl.!default { type pulse }
-pcm.pulse { type pulse hint { show on description "PulseAudio" } }
-ctl.pulse { type pulse }
 """
 
 
@@ -191,8 +188,6 @@ def private_sound() -> Iterator[Sound]:
     missing = [program for program in PROGRAMS if not shutil.which(program)]
     if missing:
         pytest.skip(f"{', '.join(missing)} missing: apt install pulseaudio pulseaudio-utils")
-    if not any(Path("/usr/lib").glob(f"**/alsa-lib/{PLUGIN}")):
-        pytest.skip(f"{PLUGIN} is missing: apt install libasound2-plugins")
     with tempfile.TemporaryDirectory(prefix="sound") as folder:
         sound = Sound(Path(folder))
         sound.start()

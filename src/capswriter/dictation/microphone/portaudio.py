@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import suppress
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from capswriter.dictation.microphone.devices import Device
@@ -37,6 +38,12 @@ MOST_CHANNELS = 8
 
 INVALID_RATE, INVALID_CHANNELS = -9997, -9998
 """PortAudio's errors for these."""
+
+in_use = Lock()
+"""Held by whoever plays through PortAudio, under whom it must not be started anew."""
+
+PLAYING_S = 3.0
+"""Seconds after which a loudspeaker hangs that still plays a short sound."""
 
 MISSING = (
     "PortAudio is missing; install it: 'apt install libportaudio2' (Debian, Ubuntu), "
@@ -87,11 +94,15 @@ class PortAudio:
 
     def refresh(self) -> None:
         """Let PortAudio look for devices anew; no stream may be open."""
+        if not in_use.acquire(timeout=PLAYING_S):
+            return  # what is known has to do
         try:
             self._library._terminate()  # noqa: SLF001  # there is no public way
             self._library._initialize()  # noqa: SLF001
         except self._library.PortAudioError as error:
             raise NoSound(f"the system's sound cannot be used: {_words(error)}") from error
+        finally:
+            in_use.release()
 
     def open(self, device: Device, make: Callable[[int, int], Listener], *, follow: bool) -> Stream:
         """Listen to a device, at a rate and with channels that it takes."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from capswriter.dictation.microphone.sound import Listener
 
 RECORD = 2
-FLOAT32_LITTLE_ENDIAN = 5
+FLOAT32 = 5
 UNSET = 0xFFFFFFFF
 UNKNOWN = 2**64 - 1
 """Latency of a stream that tells none."""
@@ -37,7 +37,9 @@ MOST_LEFT = 3
 """Reads left to themselves beyond which no other is begun."""
 
 
-class _SampleSpec(ctypes.Structure):
+class SampleSpec(ctypes.Structure):
+    """PulseAudio's ``pa_sample_spec``."""
+
     _fields_ = (
         ("format", ctypes.c_int),
         ("rate", ctypes.c_uint32),
@@ -80,7 +82,7 @@ class PulseStreams:
                 "see whether it is switched off or suspended"
             )
         if self._library is None:
-            self._library = _load()
+            self._library = load_library()
         stream = PulseStream(self._library, device, listener, follow=follow)
         self._left.append(stream)
         return stream
@@ -97,7 +99,7 @@ class PulseStream:
         self._is_closed = False
         self._frames = device.rate // BLOCKS_PER_SECOND
         size = 4 * self._frames * device.channels
-        spec = _SampleSpec(FLOAT32_LITTLE_ENDIAN, device.rate, device.channels)
+        spec = SampleSpec(FLOAT32, device.rate, device.channels)
         attributes = _BufferAttributes(UNSET, UNSET, UNSET, UNSET, size)
         error = ctypes.c_int()
         source = None if follow or device.source is None else device.source.encode()
@@ -145,8 +147,13 @@ class PulseStream:
             self._listener.ended()
 
 
-def _load() -> Any:
-    library = ctypes.CDLL("libpulse-simple.so.0")
+def load_library() -> Any:
+    """Load libpulse-simple.
+
+    Raises:
+        OSError: it is not there.
+    """
+    library: Any = ctypes.CDLL("libpulse-simple.so.0")
     pointer, error = ctypes.c_void_p, ctypes.POINTER(ctypes.c_int)
     library.pa_simple_new.restype = pointer
     library.pa_simple_new.argtypes = (
@@ -163,6 +170,8 @@ def _load() -> Any:
     library.pa_simple_read.argtypes = (pointer, pointer, ctypes.c_size_t, error)
     library.pa_simple_get_latency.restype = ctypes.c_uint64
     library.pa_simple_get_latency.argtypes = (pointer, error)
+    library.pa_simple_write.argtypes = (pointer, pointer, ctypes.c_size_t, error)
+    library.pa_simple_drain.argtypes = (pointer, error)
     library.pa_simple_free.argtypes = (pointer,)
     library.pa_simple_free.restype = None
     library.pa_strerror = ctypes.CDLL("libpulse.so.0").pa_strerror
