@@ -104,8 +104,13 @@ class Guesses:
             self._newest = self._begin(segmenter.open_segment(), tell=self._tell)
 
     def beginnings(self) -> list[tuple[int, int]]:
-        """Tell of which beginnings of the open segment there are results: from where to where."""
-        return [(each.start, each.end) for each in self._beginnings if each.is_good]
+        """Tell of which beginnings of the open segment there are results: from where to where.
+
+        Results to come count only where there are no others: the end of a phrase is soon recognised.
+        """
+        good = [each for each in self._beginnings if each.is_good]
+        made = [each for each in good if each.task.done()]
+        return [(each.start, each.end) for each in made or good]
 
     def answer(self, segment: Segment) -> asyncio.Task[Result] | None:
         """Give the guess that serves as the result of a segment, if a worker has taken it."""
