@@ -106,7 +106,7 @@ class Guesses:
     def beginnings(self) -> list[tuple[int, int]]:
         """Tell of which beginnings of the open segment there are results: from where to where.
 
-        Results to come count only where there are no others: the end of a phrase is soon recognised.
+        Those to come count only where there are no others: they may take longer than the rest.
         """
         good = [each for each in self._beginnings if each.is_good]
         made = [each for each in good if each.task.done()]
