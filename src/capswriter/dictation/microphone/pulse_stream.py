@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from capswriter.dictation.microphone.sound import Listener
 
 RECORD = 2
-FLOAT32 = 5
+FLOAT32_LITTLE_ENDIAN = 5
 UNSET = 0xFFFFFFFF
 UNKNOWN = 2**64 - 1
 """Latency of a stream that tells none."""
@@ -99,7 +99,7 @@ class PulseStream:
         self._is_closed = False
         self._frames = device.rate // BLOCKS_PER_SECOND
         size = 4 * self._frames * device.channels
-        spec = SampleSpec(FLOAT32, device.rate, device.channels)
+        spec = SampleSpec(FLOAT32_LITTLE_ENDIAN, device.rate, device.channels)
         attributes = _BufferAttributes(UNSET, UNSET, UNSET, UNSET, size)
         error = ctypes.c_int()
         source = None if follow or device.source is None else device.source.encode()
