@@ -28,6 +28,7 @@ PATIENCE_S = 30.0
 @contextmanager
 def session_bus(monkeypatch):
     """A session bus of our own."""
+    pytest.importorskip("jeepney")
     if shutil.which("dbus-daemon") is None:
         pytest.skip("not installed: dbus-daemon")
     command = ["dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address"]
@@ -125,6 +126,7 @@ def test_a_desktop_that_refuses_is_told(monkeypatch):
 
 @linux
 def test_no_bus_at_all_is_told(monkeypatch, tmp_path):
+    pytest.importorskip("jeepney")
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     with pytest.raises(NotShown, match="no session bus"):
         ShowOnLinux()("title", "line")

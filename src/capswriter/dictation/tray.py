@@ -1,7 +1,8 @@
 """An icon in the tray that shows how dictation stands, with a small menu.
 
-pystray puts it there. On X11 without the libraries of GTK it has no menu: a click pauses and goes
-on. On macOS an icon belongs to the main thread, which the program needs for itself: there is none.
+pystray puts it there; on X11 without the libraries of GTK, ``tray_x11.py`` does, where it has no
+menu: a click pauses and goes on. On macOS an icon belongs to the main thread, which the program
+needs for itself: there is none.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Tray:
         self._pause = pause
         self._open_history = open_history
         self._end = end
-        self._make_icon = _pystray_icon if make_icon is None else make_icon
+        self._make_icon = _make_icon if make_icon is None else make_icon
         self._patience = patience
         self._state = TrayState.IDLE, ""
         self._news: SimpleQueue[TrayState | None] = SimpleQueue()
@@ -220,15 +221,16 @@ def draw(state: TrayState) -> Image:
     return image
 
 
-def _pystray_icon(tray: Tray) -> Any:
+def _make_icon(tray: Tray) -> Any:
     if sys.platform == "darwin":
         raise RuntimeError("on macOS it would need the main thread")
     try:
         import pystray  # noqa: PLC0415  looks for the desktop when it is imported
     except ImportError as error:
         raise RuntimeError(f"pystray is missing ({error}): {MISSING}") from error
-    if pystray.Icon.__module__.endswith("_xorg") and not _has_tray():
-        raise NoTray(NO_TRAY)
+    state, title = tray.shown
+    if pystray.Icon.__module__.endswith("_xorg"):
+        return _x11_icon(tray, draw(state), title)
     entries = (
         pystray.MenuItem(
             "Pause",
@@ -240,17 +242,14 @@ def _pystray_icon(tray: Tray) -> Any:
         pystray.Menu.SEPARATOR,
         pystray.MenuItem("Quit", tray.end),
     )
-    state, title = tray.shown
     return pystray.Icon("capswriter", draw(state), title, pystray.Menu(*entries))
 
 
-def _has_tray() -> bool:
-    """Tell whether somebody on X11 takes icons; pystray would complain with every change."""
-    from Xlib.display import Display  # noqa: PLC0415
+def _x11_icon(tray: Tray, image: Image, title: str) -> Any:
+    from capswriter.dictation.tray_x11 import X11Icon  # noqa: PLC0415
 
-    display = Display()
-    try:
-        atom = display.intern_atom(f"_NET_SYSTEM_TRAY_S{display.get_default_screen()}")
-        return bool(display.get_selection_owner(atom))
-    finally:
-        display.close()
+    icon = X11Icon(image, title, tray.toggle_pause)
+    if not icon.has_tray:
+        icon.close()
+        raise NoTray(NO_TRAY)
+    return icon
