@@ -129,6 +129,12 @@ class Recogniser:
         return f"active={active}/{self._max_concurrent} queued={self._queue.qsize()}"
 
     @property
+    def can_guess(self) -> bool:
+        """Whether a worker is idle, and another left for what is certain, if there are several."""
+        idle = sum(slot.state is State.IDLE for slot in self._slots) - self._queue.qsize()
+        return idle >= min(2, self._max_concurrent)
+
+    @property
     def ready(self) -> bool:
         """Whether a worker can take a task, now or when it has finished the one it has."""
         return any(slot.state in {State.IDLE, State.BUSY} for slot in self._slots)

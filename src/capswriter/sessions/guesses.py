@@ -1,12 +1,12 @@
 """What the phrase that is still being spoken sounds like so far.
 
 A guess is recognised as work that gives way to everything final, at a rate that follows the load:
-the next one begins twice the time later that the last one took, and where no worker is free it is
-dropped, and the wait for the next doubles. A guess that is made in a pause serves as the final
-result of the phrase if nothing more is said: whoever lets the key go waits for nothing. And in each
-shorter pause of a long phrase its beginning is recognised. It serves where the key is let go in the
-sentence after it, of which alone the text is then still to come; where one speaks on, the phrase
-is recognised as a whole.
+the next one begins twice the time later that the last one took, none takes the last worker that
+is free, and where it has to wait for one it is dropped, and the wait for the next doubles. A
+guess that is made in a pause serves as the final result of the phrase if nothing more is said:
+whoever lets the key go waits for nothing. And in each shorter pause of a long phrase its
+beginning is recognised. It serves where the key is let go in the sentence after it, of which
+alone the text is then still to come; where one speaks on, the phrase is recognised as a whole.
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class Guesses:
         if eager and segmenter.heard - speech_end >= SETTLED:
             whole = _until(speech_end + SETTLED, segmenter.open_segment())
             self._newest = self._begin(whole, tell=self._tell)
+        elif not self._recogniser.can_guess:
+            return
         elif eager and (place := self._next_beginning(segmenter)):
             beginning = _until(place, segmenter.open_segment())
             self._beginnings.append(self._begin(beginning, tell=None))
