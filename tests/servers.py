@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import signal
@@ -87,6 +88,25 @@ def serving_fake(loader: str = "fake_engine:load", directory: Path = Path("/nowh
     program = (str(TESTS / "serve_fake.py"), loader, str(directory), *keys)
     with serving(program=program) as server:
         yield server
+
+
+@contextmanager
+def serving_at(port: int, directory: Path = Path("/nowhere"), loader: str = "fake_engine:load"):
+    """Start a server with an engine of the tests at a port; it may be killed."""
+    engine = (loader, str(directory))
+    program = (str(TESTS / "serve_fake.py"), *engine, "--port", str(port))  # the first one counts
+    try:
+        with serving(program=program) as server:
+            yield server
+    except AssertionError as error:
+        if "ended with -9" not in str(error):
+            raise
+
+
+async def kill(server: Server) -> None:
+    """Kill a server, and wait until it is gone."""
+    server.process.kill()
+    await asyncio.to_thread(server.process.wait, 10)
 
 
 def lives(process: psutil.Process) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 from recordings import samples_of
 from servers import serving
@@ -32,3 +34,9 @@ def second(samples):
 def phrase(first):
     """8 s of speech that ends in a pause."""
     return first[: 8 * SAMPLE_RATE]
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]

@@ -7,13 +7,12 @@ import itertools
 import json
 import socket as sockets
 import time
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
 from media import write
-from servers import TESTS, serving, serving_fake
+from servers import kill, serving_at, serving_fake
 from websockets.asyncio.server import serve
 
 from capswriter import client
@@ -53,29 +52,6 @@ def expected(fake, phrase) -> str:
 def port() -> int:
     with sockets.create_server(("127.0.0.1", 0)) as listening:
         return listening.getsockname()[1]
-
-
-@contextmanager
-def serving_at(port: int, directory: Path = Path("/nowhere")):
-    """Start a server at a port; it may be killed."""
-    program = (
-        str(TESTS / "serve_fake.py"),
-        "fake_engine:load",
-        str(directory),
-        "--port",
-        str(port),
-    )
-    try:
-        with serving(program=program) as server:
-            yield server
-    except AssertionError as error:
-        if "ended with -9" not in str(error):
-            raise
-
-
-async def kill(server) -> None:
-    server.process.kill()
-    await asyncio.to_thread(server.process.wait, 10)
 
 
 async def rest(session) -> list:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 from websockets.exceptions import ConnectionClosed
@@ -15,16 +15,27 @@ from capswriter.errors import UserError
 from capswriter.protocols.capswriter import BadFrame, Failure, Result, parse_reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from websockets.asyncio.client import ClientConnection
 
-    from capswriter.client.upload import Upload
+
+class Outgoing(Protocol):
+    """A task on its way to a server."""
+
+    task_id: str
+    answered: anyio.Event
+    """To be set when the server's first answer is there."""
+    moved: float
+    """When the last piece was made, by ``time.monotonic``: the server had taken those before it."""
+
+    def messages(self) -> AsyncGenerator[str | AsyncGenerator[str, None], None]:
+        """Make the messages, each a text or the fragments of one."""
 
 
 async def recognise(
     socket: ClientConnection,
-    upload: Upload,
+    upload: Outgoing,
     *,
     silence: float,
     on_result: Callable[[Result], None],
@@ -58,7 +69,7 @@ async def recognise(
     return outcome
 
 
-async def _send(socket: ClientConnection, upload: Upload) -> None:
+async def _send(socket: ClientConnection, upload: Outgoing) -> None:
     try:
         async with aclosing(upload.messages()) as messages:
             async for message in messages:
@@ -69,7 +80,7 @@ async def _send(socket: ClientConnection, upload: Upload) -> None:
 
 async def _read(
     socket: ClientConnection,
-    upload: Upload,
+    upload: Outgoing,
     silence: float,
     on_result: Callable[[Result], None],
 ) -> Result:
