@@ -19,6 +19,7 @@ COMMANDS = {
     "transcribe": "Transcribe audio and video files.",
     "status": "Show what a running server is doing.",
     "monitor": "Watch the processor and memory of a server and its workers.",
+    "history": "List what was dictated; copy, type or recognise it again.",
     "devices": "List the microphones, and show how loud one is.",
     "models": "List, download, check, prepare and remove models.",
     "bench": "Measure one worker against several, and against other programs.",
