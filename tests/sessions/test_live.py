@@ -129,7 +129,8 @@ async def test_of_a_long_phrase_only_the_last_sentence_is_still_to_come(tmp_path
 
 async def test_the_last_word_is_not_cut_off_from_what_was_said_before_it(tmp_path):
     pause = np.zeros(SAMPLE_RATE * 45 // 100, np.float32)
-    samples = np.concatenate((speak(*range(1, 9)), pause, speak(9)[: SAMPLE_RATE // 2], pause[:4800]))
+    word = speak(9)[: SAMPLE_RATE // 2]
+    samples = np.concatenate((speak(*range(1, 9)), pause, word, pause[:4800]))
     async with pool(tmp_path, speed=10) as recogniser:
         with hearing() as ears:
             utterance = Utterance(recogniser, ears, live=True)
