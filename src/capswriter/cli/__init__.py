@@ -21,6 +21,7 @@ COMMANDS = {
     "monitor": "Watch the processor and memory of a server and its workers.",
     "history": "List what was dictated; copy, type or recognise it again.",
     "devices": "List the microphones, and show how loud one is.",
+    "doctor": "Say whether dictation can work here, and what to mend.",
     "models": "List, download, check, prepare and remove models.",
     "bench": "Measure one worker against several, and against other programs.",
     "config": "Show every setting and where it came from.",
