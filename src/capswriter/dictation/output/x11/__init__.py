@@ -1,0 +1,1 @@
+"""Windows, keys and selections of an X server, through python-xlib."""

@@ -1,0 +1,308 @@
+"""Types on an X server, whatever the layout has and whatever is held down.
+
+What was measured, and what follows from it:
+
+- Keys are faked through XTEST: many programs do not take events that are merely sent to them.
+- A character that the layout lacks borrows a key that means nothing. A program asks what a key
+  means when it comes to the key, maybe much later; so no key gets another meaning before the window
+  has read all it was sent (``Windows.wait_read``). Some (Tk) look it up before they have taken
+  notice of the change: so they must have read of that before the key is pressed. A borrowed key
+  keeps its meaning until we close: the next text may need it.
+- While a burst of keys is sent, the server serves nobody else, so that the focus cannot move
+  between looking at it and typing: what the window got is known to the character. A burst takes
+  about a millisecond.
+- Modifiers that are down are waited for, then released for good: pressing them again could leave
+  one down that was let go of meanwhile. A lock is taken off and put back; a Caps Lock that is held
+  down stays on until it is let go, is perhaps the shortcut of the next dictation, and is left
+  alone: Shift is turned about for the layout's letters instead.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from capswriter.dictation.keys.xkb import Locks
+from capswriter.dictation.output.base import SOFT_BREAK, OutputUnavailable, Typed
+from capswriter.dictation.output.x11.connection import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from Xlib.display import Display
+
+    from capswriter.dictation.output.x11.windows import Windows
+
+BURST = 16
+"""Characters between looks at the focus."""
+
+CLOSING_S = 0.3
+"""Seconds after the last text until borrowed keys are given back."""
+
+RELEASE_WAIT_S = 0.5
+"""Seconds that a modifier may still be down before it is released."""
+
+FIRST_KEYCODE, LAST_KEYCODE = 9, 255
+UNICODE_KEYSYMS = 0x01000000
+LATIN_1 = (range(0x20, 0x7F), range(0xA0, 0x100))
+GROUP_BITS = 13
+"""Where the group is in the state of the pointer."""
+
+KEYSYMS = {"\n": 0xFF0D, SOFT_BREAK: 0xFF0D, "\t": 0xFF09}
+SHIFT = 0xFFE1
+
+
+class _Stroke(tuple[int, bool]):
+    """A keycode, and whether Shift is down."""
+
+    __slots__ = ()
+
+
+def keysym_of(character: str) -> int:
+    """What X calls a character; Latin-1 by its number, the others from 0x01000000 on."""
+    if character in KEYSYMS:
+        return KEYSYMS[character]
+    number = ord(character)
+    return number if any(number in each for each in LATIN_1) else UNICODE_KEYSYMS | number
+
+
+def _is_pair(lower: int, upper: int) -> bool:
+    """Whether two keysyms are a small letter and its capital, which locks tell apart."""
+    known = all(any(each in part for part in LATIN_1) for each in (lower, upper))
+    return known and lower != upper and chr(lower).upper() == chr(upper)
+
+
+class Layout:
+    """What the keys mean, in the group that is on, and which mean nothing.
+
+    Args:
+        rows: the keysyms of each keycode from ``FIRST_KEYCODE`` on.
+        group: 0 for the first.
+    """
+
+    def __init__(self, rows: Iterable[Sequence[int]], group: int) -> None:
+        self.keys: dict[int, _Stroke] = {}
+        self.free: list[int] = []
+        self.borrowed: dict[int, int] = {}
+        self._letters: dict[int, tuple[int, int]] = {}
+        self.plain: dict[int, int] = {}
+        """Keycodes of keysyms without Shift, in whatever group."""
+        for keycode, row in enumerate(rows, FIRST_KEYCODE):
+            known = [keysym for keysym in row if keysym]
+            if not known:
+                self.free.append(keycode)
+            elif known[0] > UNICODE_KEYSYMS and len(set(known)) == 1 < len(known):
+                # Only who borrows a key gives it a single character without another on Shift.
+                self.borrowed[known[0]] = keycode
+            else:
+                self._add(keycode, row, group)
+
+    def lock(self) -> None:
+        """Turn Shift about for letters, as a Caps Lock that is held down does."""
+        for keycode, (lower, upper) in self._letters.items():
+            self.keys[lower] = _Stroke((keycode, True))
+            self.keys[upper] = _Stroke((keycode, False))
+
+    def _add(self, keycode: int, row: Sequence[int], group: int) -> None:
+        lower, upper = (*row, 0, 0)[:2]
+        self.plain.setdefault(lower, keycode)
+        if group == 1 and any(row[2:4]):
+            lower, upper = (*row, 0, 0, 0, 0)[2:4]
+        elif group > 1:
+            return
+        if not upper and chr(lower if lower < UNICODE_KEYSYMS else 0).isalpha():
+            upper = ord(chr(lower).upper()) if len(chr(lower).upper()) == 1 else 0
+        if lower not in self.keys and _is_pair(lower, upper):
+            self._letters[keycode] = lower, upper
+        self.keys.setdefault(lower, _Stroke((keycode, False)))
+        self.keys.setdefault(upper, _Stroke((keycode, True)))
+
+
+class Keyboard:
+    """Types into the window that has the focus.
+
+    Args:
+        display: a connection that is used for nothing else meanwhile.
+        windows: of that connection.
+        name: of the server; None for ``$DISPLAY``.
+
+    Raises:
+        OutputUnavailable: the server lacks what it needs.
+    """
+
+    def __init__(self, display: Display, windows: Windows, name: str | None) -> None:
+        self._display = display
+        self._windows = windows
+        self._root = display.screen().root
+        self._locks = Locks(connect(name))
+        self._unread: set[int] = set()
+        """Borrowed keys whose meaning the window may still have to ask for."""
+        self._changed = False
+        self._lent: set[int] = set()
+        if not display.has_extension("XTEST") or not self._locks.present:
+            self._locks.close()
+            raise OutputUnavailable(
+                "this X server has no XTEST or no XKEYBOARD extension, so nothing can be typed: "
+                "use output clipboard"
+            )
+
+    def type(self, strokes: str, into: int) -> Typed:
+        """Type until the focus leaves a window.
+
+        Args:
+            strokes: as ``Desktop.type`` takes them.
+            into: the window of the application; 0 for whatever has the focus.
+        """
+        from Xlib import X  # noqa: PLC0415
+
+        layout = self._ready()
+        done = 0
+        locked = self._locks.locked() & X.LockMask
+        if locked:
+            self._locks.lock(locked, on=False)
+        if self._root.query_pointer().mask & X.LockMask:
+            layout.lock()
+        try:
+            while done < len(strokes):
+                planned = self._plan(strokes[done:], layout)
+                if self._changed or not planned:
+                    owner = self._windows.owner(self._windows.focus())
+                    if not self._windows.wait_read(owner):
+                        return Typed(done, "the window does not answer")
+                    self._changed = False
+                    if not planned:
+                        self._unread.clear()
+                sent = self._send_all(planned, into)
+                done += sent
+                if sent < len(planned):
+                    return Typed(done, "the focus has moved to another window")
+        finally:
+            if locked:
+                self._locks.lock(locked, on=True)
+        return Typed(done)
+
+    def press(self, keysyms: Sequence[int], into: int) -> bool:
+        """Press keys together, in the order given, if the window has the focus."""
+        layout = self._ready()
+        focus = self._windows.focus()
+        if into and self._windows.owner(focus) != into:
+            return False
+        codes = [layout.plain.get(keysym, 0) for keysym in keysyms]
+        if not all(codes):
+            return False
+        return self._grabbed(
+            [(code, True) for code in codes] + [(c, False) for c in codes[::-1]], focus
+        )
+
+    def close(self) -> None:
+        """Give back the keys that were borrowed."""
+        if self._lent:
+            time.sleep(CLOSING_S)
+            for keycode in self._lent:
+                self._display.change_keyboard_mapping(keycode, [(0,)])
+            self._display.sync()
+        self._locks.close()
+
+    def _ready(self) -> Layout:
+        """The layout, once no modifier is down."""
+        rows = self._display.get_keyboard_mapping(FIRST_KEYCODE, LAST_KEYCODE - FIRST_KEYCODE + 1)
+        self._lift_modifiers()
+        layout = Layout(rows, self._root.query_pointer().mask >> GROUP_BITS & 3)
+        self._shift = layout.plain.get(SHIFT, 0)
+        return layout
+
+    def _lift_modifiers(self) -> None:
+        from Xlib import X  # noqa: PLC0415
+        from Xlib.ext import xtest  # noqa: PLC0415
+
+        rows = self._display.get_modifier_mapping()
+        keycodes = {
+            code for index, row in enumerate(rows) if index != X.LockMapIndex for code in row
+        }
+        end = time.monotonic() + RELEASE_WAIT_S
+        while True:
+            keys = self._display.query_keymap()
+            down = [code for code in keycodes if code and keys[code // 8] >> code % 8 & 1]
+            if not down or time.monotonic() >= end:
+                break
+            time.sleep(0.005)
+        for code in down:
+            xtest.fake_input(self._display, X.KeyRelease, code)
+
+    def _plan(self, characters: str, layout: Layout) -> list[_Stroke]:
+        """Strokes for as many of the characters as there are keys for before the window reads."""
+        planned: list[_Stroke] = []
+        for character in characters:
+            keysym = keysym_of(character)
+            stroke = layout.keys.get(keysym)
+            if stroke is not None:
+                planned.append(_Stroke((stroke[0], True)) if character == SOFT_BREAK else stroke)
+                continue
+            keycode = layout.borrowed.get(keysym)
+            if keycode is None:
+                keycode = self._borrow(keysym, layout)
+                if keycode is None:
+                    break
+            self._unread.add(keycode)
+            planned.append(_Stroke((keycode, False)))
+        return planned
+
+    def _borrow(self, keysym: int, layout: Layout) -> int | None:
+        """Let a key mean a character; None if each may still be unread with another meaning."""
+        if layout.free:
+            keycode = layout.free.pop()
+        else:
+            old = next((k for k, code in layout.borrowed.items() if code not in self._unread), None)
+            if old is None:
+                return None
+            keycode = layout.borrowed.pop(old)
+        layout.borrowed[keysym] = keycode
+        self._lent.add(keycode)
+        self._changed = True
+        # Twice, so that it is the same with Shift.
+        self._display.change_keyboard_mapping(keycode, [(keysym, keysym)])
+        return keycode
+
+    def _send_all(self, planned: Sequence[_Stroke], into: int) -> int:
+        """Send strokes in bursts until the focus leaves a window; how many it got."""
+        sent = 0
+        focus = 0
+        while sent < len(planned):
+            now = self._windows.focus()
+            if now != focus:
+                focus, owner = now, self._windows.owner(now)
+            if not focus or (into and owner != into):
+                break
+            burst = planned[sent : sent + BURST]
+            if self._send(burst, focus):
+                sent += len(burst)
+        return sent
+
+    def _send(self, burst: Iterable[_Stroke], focus: int) -> bool:
+        events: list[tuple[int, bool]] = []
+        shifted = False
+        for keycode, shift in burst:
+            if shift != shifted:
+                events.append((self._shift, shift))
+                shifted = shift
+            events += [(keycode, True), (keycode, False)]
+        if shifted:
+            events.append((self._shift, False))
+        return self._grabbed(events, focus)
+
+    def _grabbed(self, events: Iterable[tuple[int, bool]], focus: int) -> bool:
+        """Press and release keys if a window has the focus, which cannot move meanwhile."""
+        from Xlib import X  # noqa: PLC0415
+        from Xlib.ext import xtest  # noqa: PLC0415
+
+        self._display.grab_server()
+        try:
+            there = self._windows.focus() == focus
+            if there:
+                for keycode, down in events:
+                    xtest.fake_input(self._display, X.KeyPress if down else X.KeyRelease, keycode)
+                self._windows.focus()  # its reply comes when the keys have gone to their window
+        finally:
+            self._display.ungrab_server()
+            self._display.sync()
+        return there
