@@ -58,11 +58,10 @@ def test_a_client_killed_at_any_moment_delivers_each_dictation_once(first, tmp_p
     ):
         longest, status = live(60)
         assert status == 0
-        killed = sum(
-            live(draw.uniform(0, 1.5 * longest))[1] == -signal.SIGKILL for _ in range(kills)
-        )
+        killed = 0
+        while killed < kills:
+            killed += live(draw.uniform(0, 1.5 * longest))[1] == -signal.SIGKILL
         assert live(60, 0)[1] == 0
-    assert killed > kills / 3
     typed = Counter(line.split()[0] for line in lines(tmp_path / "typed"))
     texts = dict(line.partition(" ")[::2] for line in lines(tmp_path / "typed"))
     records = {record.name: record for record in read_journal(tmp_path / "journal")}
