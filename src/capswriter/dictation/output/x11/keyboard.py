@@ -22,7 +22,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from capswriter.dictation.keys.xkb import Locks
 from capswriter.dictation.output.base import SOFT_BREAK, OutputUnavailable, Typed
 from capswriter.dictation.output.x11.connection import connect
 
@@ -134,6 +133,8 @@ class Keyboard:
         self._display = display
         self._windows = windows
         self._root = display.screen().root
+        from capswriter.dictation.keys.xkb import Locks  # noqa: PLC0415  it needs Xlib
+
         self._locks = Locks(connect(name))
         self._unread: set[int] = set()
         """Borrowed keys whose meaning the window may still have to ask for."""

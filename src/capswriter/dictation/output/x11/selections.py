@@ -263,13 +263,19 @@ class Selections:
         return Content(found.property_type, found.format, value)
 
     def _restore(self, selection: int, saved: dict[int, Content]) -> bool:
+        from Xlib import X  # noqa: PLC0415
+        from Xlib.protocol import request  # noqa: PLC0415
+
         self._serve_pending()
         if selection not in self._offers:
             return False
         if saved:
             self._own(selection, saved)
         else:
-            self._display.set_selection_owner(0, selection, self._offers.pop(selection).since)
+            since = self._offers.pop(selection).since
+            request.SetSelectionOwner(
+                display=self._display.display, window=X.NONE, selection=selection, time=since
+            )
             self._display.flush()
         return True
 
