@@ -62,6 +62,10 @@ class Pace:
         self.per_worker = 0.9 * self.per_worker + 0.1 * measured if self._known else measured
         self._known = True
 
+    def takes(self, audio: float) -> float:
+        """Expect how many seconds so many seconds of sound take; 0 while nothing is known."""
+        return audio / self.per_worker if self._known else 0.0
+
 
 class Appointments:
     """When each of those who are refused may come again: one after the other.

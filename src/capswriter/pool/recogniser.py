@@ -145,6 +145,10 @@ class Recogniser:
         reasons = [slot.trouble for slot in self._slots if slot.trouble]
         return "" if self.ready or not reasons else reasons[-1]
 
+    def takes(self, audio: float) -> float:
+        """Expect how long so many seconds of audio take a worker; 0 until one has done a task."""
+        return self._pace.takes(audio)
+
     async def traits(self) -> Traits:
         """Tell what the engine is and takes, once the first worker has loaded it.
 

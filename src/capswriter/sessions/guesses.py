@@ -42,6 +42,9 @@ With fewer, a guess would lose soft ends of words.
 BREATH = round(0.3 * SAMPLE_RATE)
 """Samples of a pause in which a phrase may be cut."""
 
+BLINK = 0.1
+"""Seconds that recognising a beginning has to save: what is not cut is better understood."""
+
 WORTH_CUTTING = 3 * SAMPLE_RATE
 """Samples of a beginning at least, and from one beginning to the next: less is soon recognised."""
 
@@ -150,7 +153,8 @@ class Guesses:
         known = self._beginnings[-1].end if self._beginnings else segmenter.start
         breaths = (each for each in segmenter.pauses if each[1] - each[0] >= BREATH)
         place = max(map(middle, breaths), default=0)
-        return place if place - known >= WORTH_CUTTING else None
+        saves = self._recogniser.takes((place - segmenter.start) / SAMPLE_RATE)
+        return place if saves >= BLINK and place - known >= WORTH_CUTTING else None
 
     def _begin(self, segment: Segment, *, tell: Callable[[Guess], None] | None) -> _Try:
         begun = asyncio.Event()
