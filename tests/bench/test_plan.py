@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from capswriter.bench.result import BadResult, Machine, Result, Run, Sample, Spa
 from capswriter.cli.bench.plan import command
 
 GB = 10**9
+
+MEASURED = Path(__file__).with_name("measured.json")
+"""``capswriter bench compare --workers 1,2`` with whisper-base, on two cores."""
 
 
 @pytest.fixture(autouse=True)
@@ -319,3 +323,11 @@ def test_a_wrong_file_and_a_wrong_number_are_told(tmp_path):
     done = CliRunner().invoke(command, [str(file), "--users", "many"])
     assert "'many' is not a number of users" in done.output
     assert not math.isclose(done.exit_code, 0)
+
+
+def test_the_simulation_repeats_what_was_measured_within_a_tenth():
+    result = Result.load(MEASURED)
+    checks = check(result, costs(result))
+    assert [each.workers for each in checks] == [1, 2]
+    for each in checks:
+        assert max(map(abs, each.differences)) <= 0.1
