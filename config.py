@@ -5,7 +5,7 @@ A command's flag, an environment variable and a line in `.env` count before what
 its default, which is also what stands here as delivered.
 """
 
-from capswriter.settings import ClientConfig, ServerConfig
+from capswriter.settings import ClientConfig, DictationConfig, ServerConfig
 
 # The server: python start_server.py
 server = ServerConfig(
@@ -102,4 +102,101 @@ client = ClientConfig(
     timeout=120.0,
     # The least that is logged: "debug", "info", "warning" or "error".
     log_level="info",
+)
+
+# Dictation: python start_client.py, or capswriter dictate. The server, its token, the language and
+# the context are the client's above.
+dictation = DictationConfig(
+    # Keys or mouse buttons, each with its mode: "hold" (push to talk), "toggle", or "auto" (a tap
+    # toggles, a hold is push to talk): ("caps_lock:hold", "mouse_x2:auto").
+    shortcuts=("caps_lock:hold",),
+    # How keys are listened to: "auto", "x11", "evdev" (Wayland), "pynput" (Windows, macOS), or
+    # "none": capswriter dictate --toggle, called by the desktop's own shortcut, does it then.
+    keys="auto",
+    # A press under so many seconds is the key's own in hold mode: Caps Lock toggles capitals.
+    threshold=0.3,
+    # A dictation that nobody has stopped after so many seconds stops by itself.
+    longest=3600.0,
+    # "warm": the microphone stays open, so that the first syllable is there; "on-demand": it is
+    # open while you dictate, and no longer.
+    microphone="warm",
+    # Which microphone: a part of its name, or its number (capswriter devices); None follows the
+    # system's default.
+    device=None,
+    # Seconds before the key went down that belong to a dictation.
+    pre_roll=0.3,
+    # Seconds after the key came up that belong to it.
+    tail=0.2,
+    # How text leaves: "type", "paste", "clipboard" or "stdout".
+    output="type",
+    # What line breaks are typed as: "enter", "shift-enter" or "space".
+    newlines="enter",
+    # True presses Enter after a text.
+    enter_after=False,
+    # True leaves out punctuation at the end of a text.
+    strip_final=False,
+    # What is done differently where: ({"window_class": "*code*", "output": "paste"},). The window
+    # is told by window_class, process and title (patterns with * and ?); what may differ is output,
+    # paste_keys ("ctrl+v", "ctrl+shift+v", "shift+insert" or "cmd+v"), newlines, enter_after and
+    # strip_final.
+    applications=(),
+    # False: a text goes to the window that had the focus when the key came up, or nowhere; True: it
+    # goes to whatever has the focus when it comes.
+    follow_focus=False,
+    # What becomes of a text that comes late, as the server was away: "keep" it in the history, or
+    # "type" it.
+    late="keep",
+    # From how many seconds after the key came up on a text is late.
+    late_after=30.0,
+    # The file of hotwords: "auto" (hot.txt beside this file, or in your configuration directory),
+    # "off", or a path.
+    hotwords="auto",
+    # The file of rules: "auto" (hot-rule.txt, likewise), "off", or a path.
+    rules="auto",
+    # Words up to which a text loses a full stop or comma at its end; a Chinese character counts as
+    # one; 0 leaves every mark.
+    bare_up_to=8,
+    # The folder of roles, whose spoken prefix sends a text to a language model: "auto" (roles
+    # beside this file, or in your configuration directory), "off", or a path.
+    roles="auto",
+    # Language model of roles that name none: "http://127.0.0.1:11434/v1"; None: each names its own.
+    role_url=None,
+    # What it is called there.
+    role_model=None,
+    # The environment variable that holds its key, if it wants one.
+    role_key_env=None,
+    # A file that holds its key and nothing else.
+    role_key_file=None,
+    # Days for which delivered dictations stay in the history (capswriter history); None: for ever.
+    # What was not delivered always stays.
+    history_days=7.0,
+    # True keeps dictations in a folder of yours: recordings, and a diary in Markdown.
+    archive=False,
+    # That folder; None: CapsWriter in your documents.
+    archive_folder=None,
+    # False keeps the diary alone.
+    archive_recordings=True,
+    # Days after which recordings are removed there; None: never.
+    archive_days=None,
+    # A quiet sound at start and stop.
+    sounds=True,
+    # How loud it is, up to 1.
+    volume=0.1,
+    # An icon in the tray, where there is one.
+    tray=True,
+    # The desktop tells of trouble; what is shown in the terminal tells of it in any case.
+    notifications=True,
+    # True starts a server in the background where none answers.
+    local=False,
+    # Where finished texts are sent by UDP: ("127.0.0.1:6017",); behind it "/plain" sends the bare
+    # text, JSON otherwise.
+    broadcast=(),
+    # Where START, STOP, CANCEL and TOGGLE by UDP are listened for: "127.0.0.1:6018", or None.
+    udp_control=None,
+    # What has to stand before such a command; other computers need it (16 characters or more).
+    udp_token=None,
+    # The least that is logged besides what is shown: "debug", "info", "warning" or "error".
+    log_level="error",
+    # A file for the log besides, or None; it rotates at 10 MB, and five are kept.
+    log_file=None,
 )

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from capswriter.settings import ClientConfig, ServerConfig
+from capswriter.settings import ClientConfig, DictationConfig, ServerConfig
 
 
 @pytest.fixture
@@ -43,9 +43,11 @@ def test_it_prints_every_key_its_value_and_where_it_came_from(run, tmp_path):
     assert "context 中文 [b] environment CAPSWRITER_CLIENT_CONTEXT" in rows
     assert "formats txt,srt,json default" in rows
     assert "model_dir none default" in rows
-    server, client = rows.index("server"), rows.index("client")
+    server, client, dictation = map(rows.index, ("server", "client", "dictation"))
     assert [row.split()[0] for row in rows[server + 2 : client - 1]] == [*ServerConfig.model_fields]
-    assert [row.split()[0] for row in rows[client + 2 :]] == [*ClientConfig.model_fields]
+    named = [row.split()[0] for row in rows[client + 2 : dictation - 1]]
+    assert named == [*ClientConfig.model_fields]
+    assert [row.split()[0] for row in rows[dictation + 2 :]] == [*DictationConfig.model_fields]
 
 
 def test_columns_are_aligned(run):

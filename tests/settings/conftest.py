@@ -15,7 +15,7 @@ from capswriter.settings import ServerConfig, load
 if TYPE_CHECKING:
     from pathlib import Path
 
-IMPORT = "from capswriter.settings import ClientConfig, ServerConfig\n"
+IMPORT = "from capswriter.settings import ClientConfig, DictationConfig, ServerConfig\n"
 
 
 @dataclass(frozen=True)

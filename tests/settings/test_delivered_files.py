@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from capswriter.settings import ClientConfig, ServerConfig, load
+from capswriter.settings import ClientConfig, DictationConfig, ServerConfig, load
 from capswriter.settings.names import UNPREFIXED, every_variable
+from capswriter.settings.schema import CONFIGS
 
 ROOT = Path(__file__).parents[2]
 SOURCE = (ROOT / "config.py").read_text(encoding="utf-8")
 STARTERS = {"start_server.py": "serve", "start_client.py": "transcribe"}
 
 
-@pytest.mark.parametrize("config", [ServerConfig, ClientConfig])
+@pytest.mark.parametrize("config", CONFIGS)
 def test_config_py_holds_every_key_commented_with_its_default(config, tmp_path):
     effective = load(config, config_file=ROOT / "config.py", environment={}, directory=tmp_path)
     assert effective.value == config()
@@ -46,6 +47,7 @@ def test_env_example_names_every_variable_commented(place):
     place.dotenv("\n".join(settings))
     assert place.load().value == ServerConfig()
     assert place.load(ClientConfig).value == ClientConfig()
+    assert place.load(DictationConfig).value == DictationConfig()
 
 
 def start(starter, *arguments, **environment):
@@ -78,9 +80,10 @@ def test_a_starter_names_the_config_beside_it_unless_the_user_names_one(starter,
     assert start(starter, "a.wav", CAPSWRITER_CONFIG="my.py") == [subcommand, "a.wav"]
 
 
-def test_the_client_s_starter_without_arguments_explains_itself():
-    assert start("start_client.py")[-1] == "--help"
-    assert start("start_server.py")[-1] == str(ROOT / "config.py")
+def test_the_client_s_starter_without_arguments_dictates():
+    beside = ["--config", str(ROOT / "config.py")]
+    assert start("start_client.py") == ["dictate", *beside]
+    assert start("start_server.py") == ["serve", *beside]
 
 
 @pytest.mark.parametrize("starter", STARTERS)

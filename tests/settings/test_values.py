@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from capswriter.settings import ClientConfig, ServerConfig
+from capswriter.settings import ClientConfig, DictationConfig, ServerConfig
+from capswriter.settings.application import Application
 from capswriter.settings.refusal import allowed
 from capswriter.settings.schema import CONFIGS
 
@@ -33,6 +34,16 @@ GOOD = [
     (ClientConfig, "formats", ["vtt", "vtt", "lrc"], ("vtt", "lrc")),
     (ClientConfig, "timeout", "1.5", 1.5),
     (ClientConfig, "context", "", ""),
+    (DictationConfig, "shortcuts", "F9:Toggle, caps_lock", ("f9:toggle", "caps_lock")),
+    (DictationConfig, "device", 3, "3"),
+    (DictationConfig, "history_days", None, None),
+    (DictationConfig, "broadcast", "127.0.0.1:6017", ("127.0.0.1:6017",)),
+    (
+        DictationConfig,
+        "applications",
+        '[{"process": "code", "output": "paste"}]',
+        (Application(process="code", output="paste"),),
+    ),
 ]
 BAD = [
     (ServerConfig, "port", -1, "0 to 65535"),
@@ -68,6 +79,14 @@ BAD = [
     (ClientConfig, "timeout", 0, "seconds above 0"),
     (ClientConfig, "timeout", "inf", "seconds above 0"),
     (ClientConfig, "context", 5, "text"),
+    (DictationConfig, "shortcuts", "f9:twice", "f9:toggle"),
+    (DictationConfig, "shortcuts", ",", "f9:toggle"),
+    (DictationConfig, "pre_roll", -1, "seconds from 0 to 60"),
+    (DictationConfig, "volume", 2, "from 0 to 1"),
+    (DictationConfig, "applications", "{", "in variables as JSON"),
+    (DictationConfig, "applications", [{"output": "paste"}], "rules such as"),
+    (DictationConfig, "udp_control", "6018", "host:port"),
+    (DictationConfig, "broadcast", "a:b", "host:port"),
 ]
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from capswriter.settings import ClientConfig, ServerConfig
+from capswriter.settings import ClientConfig, DictationConfig, ServerConfig
 from capswriter.settings.names import UNPREFIXED, every_variable, variables
 from capswriter.settings.schema import CONFIGS
 
@@ -83,7 +83,29 @@ def test_every_variable_reaches_its_key(place, config):
         "allow_anonymous": "yes",
         "log_format": "json",
         "allowed_origins": "https://a.example",
+        "shortcuts": "f9:toggle",
+        "keys": "none",
+        "microphone": "on-demand",
+        "output": "paste",
+        "newlines": "space",
+        "enter_after": "yes",
+        "strip_final": "yes",
+        "applications": '[{"process": "code", "output": "paste"}]',
+        "follow_focus": "yes",
+        "late": "type",
+        "archive": "yes",
+        "archive_recordings": "no",
+        "sounds": "no",
+        "tray": "no",
+        "notifications": "no",
+        "local": "yes",
+        "volume": "0.7",
+        "broadcast": "127.0.0.1:6017/plain",
+        "udp_control": "127.0.0.1:6018",
+        "history_days": "8",
     }
+    if config is DictationConfig:
+        written |= {"device": "yeti", "log_level": "debug"}
     for name, key in variables(config).items():
         effective = place.load(config, environment={name: written.get(key, "7")})
         assert getattr(effective.value, key) != config.model_fields[key].default

@@ -20,6 +20,7 @@ COMMANDS = {
     "status": "Show what a running server is doing.",
     "monitor": "Watch the processor and memory of a server and its workers.",
     "history": "List what was dictated; copy, type or recognise it again.",
+    "dictate": "Hold a key, speak, and the text is there.",
     "devices": "List the microphones, and show how loud one is.",
     "doctor": "Say whether dictation can work here, and what to mend.",
     "models": "List, download, check, prepare and remove models.",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from capswriter.settings import ClientConfig, Effective, ServerConfig, load
+from capswriter.settings import ClientConfig, DictationConfig, Effective, ServerConfig, load
+from capswriter.settings.application import Application
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,24 +26,28 @@ def command(*, config_file: Path | None, as_json: bool) -> None:
 
     A flag counts before an environment variable, that before .env, that before config.py, that
     before the default. The server's variables are CAPSWRITER_<KEY>, the client's
-    CAPSWRITER_CLIENT_<KEY>.
+    CAPSWRITER_CLIENT_<KEY>, those of dictation CAPSWRITER_DICTATION_<KEY>.
     """
-    server = load(ServerConfig, config_file=config_file)
-    client = load(ClientConfig, config_file=config_file)
+    sections = (
+        load(ServerConfig, config_file=config_file),
+        load(ClientConfig, config_file=config_file),
+        load(DictationConfig, config_file=config_file),
+    )
     if as_json:
-        click.echo(json.dumps(_document(server, client), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(_document(*sections), ensure_ascii=False, indent=2))
     elif sys.stdout.isatty():
-        _print_tables(server, client)
+        _print_tables(*sections)
     else:
-        _print_columns(server, client)
+        _print_columns(*sections)
 
 
-def _document(server: Effective[ServerConfig], client: Effective[ClientConfig]) -> dict[str, Any]:
+def _document(*sections: Effective[Any]) -> dict[str, Any]:
+    first = sections[0]
     document: dict[str, Any] = {
-        "config_file": str(server.config_file) if server.config_file else None,
-        "env_file": str(server.env_file) if server.env_file else None,
+        "config_file": str(first.config_file) if first.config_file else None,
+        "env_file": str(first.env_file) if first.env_file else None,
     }
-    for effective in (server, client):
+    for effective in sections:
         plain = effective.value.model_dump(mode="json")
         document[effective.value.section] = {
             key: {"value": _hidden(effective, key) or plain[key], "origin": origin}
@@ -66,8 +71,16 @@ def _written(value: object) -> str:
     if value is None:
         return "none"
     if isinstance(value, tuple):
-        return ",".join(value) or "none"
+        return ",".join(map(_item, value)) or "none"
     return str(value) or '""'
+
+
+def _item(value: object) -> str:
+    return (
+        value.model_dump_json(exclude_defaults=True)
+        if isinstance(value, Application)
+        else str(value)
+    )
 
 
 def _files(effective: Effective[Any]) -> str:

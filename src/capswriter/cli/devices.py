@@ -15,15 +15,12 @@ from rich.text import Text
 
 from capswriter.dictation.microphone import Microphone, NoMicrophone, choose
 from capswriter.dictation.microphone.portaudio import PortAudio
+from capswriter.dictation.view import level_bar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from capswriter.dictation.microphone import Device, Event
-
-BAR_CELLS = 40
-QUIET_DB, LOUD_DB = -60.0, -3.0
-"""Where the bar begins, and where it turns red: a microphone so loud distorts."""
 
 FRAME_S, LINE_S = 0.1, 1.0
 """Seconds between two levels on a terminal, and elsewhere."""
@@ -106,11 +103,4 @@ def _print_line(microphone: Microphone, events: list[Event]) -> None:
 
 
 def _bar(microphone: Microphone) -> Text:
-    level = microphone.level
-    cells = round(BAR_CELLS * min(1.0, max(0.0, 1 - level / QUIET_DB)))
-    colour = "red" if level > LOUD_DB else "green"
-    return Text.assemble(
-        ("━" * cells, colour),
-        ("━" * (BAR_CELLS - cells), "dim"),
-        f" {level:6.1f} dB  {microphone.device}",
-    )
+    return level_bar(microphone.level).append(f"  {microphone.device}")

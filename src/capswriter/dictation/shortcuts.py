@@ -216,6 +216,11 @@ class Shortcuts:
         return self._running is not None
 
     @property
+    def down(self) -> frozenset[str]:
+        """The keys of shortcuts that are held."""
+        return frozenset(self._down)
+
+    @property
     def due(self) -> float | None:
         """When a ``Tick`` is needed next; None while nothing waits for one."""
         return None if self._running is None else self._running.since + self.longest

@@ -83,7 +83,11 @@ def from_config_file(config: type[Config], path: Path, name: str) -> dict[str, G
         UsageError: it does not run, has no such section, or a key or value in it is wrong.
     """
     tree = _parse(path, name)
-    section = _run(tree, path, name).get(config.section)
+    namespace = _run(tree, path, name)
+    section = namespace.get(config.section)
+    is_misnamed = any(isinstance(value, config) for value in namespace.values())
+    if section is None and not config.is_required and not is_misnamed:
+        return {}
     line = _assignment(tree, config.section)
     at = f"{name}:{line}" if line else name
     wanted = f"{config.section} = {config.__name__}(...)"

@@ -49,10 +49,10 @@ def load(
     environment: Mapping[str, str] = os.environ,
     directory: Path | None = None,
 ) -> Effective[ConfigT]:
-    """Read the settings of the server or of the client.
+    """Read the settings of a section.
 
     Args:
-        config: ``ServerConfig`` or ``ClientConfig``.
+        config: ``ServerConfig``, ``ClientConfig`` or ``DictationConfig``.
         flags: what the command line gave, by key; ``None``, and the ``()`` that click makes of a
             repeatable flag, mean that it was not given. A refusal calls ``log_level``
             ``--log-level``.

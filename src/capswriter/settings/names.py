@@ -1,7 +1,8 @@
 """The names settings have in the environment and in ``.env``.
 
-The server's keys are ``CAPSWRITER_<KEY>``, the client's ``CAPSWRITER_CLIENT_<KEY>``; one name has
-one meaning, and a key has one name. No server key may start with ``client_`` for that to hold.
+The server's keys are ``CAPSWRITER_<KEY>``, the client's ``CAPSWRITER_CLIENT_<KEY>``, those of
+dictation ``CAPSWRITER_DICTATION_<KEY>``; one name has one meaning, and a key has one name. No key
+of the server may start with ``client_`` or ``dictation_`` for that to hold.
 """
 
 from __future__ import annotations
@@ -44,5 +45,5 @@ def variables(config: type[Config]) -> dict[str, str]:
 
 
 def every_variable() -> list[str]:
-    """List the environment variables of server and client, in the order of their keys."""
+    """List the environment variables of all sections, in the order of their keys."""
     return [name for config in CONFIGS for name in variables(config)]

@@ -10,12 +10,14 @@ from capswriter.settings import values  # noqa: TC001  pydantic reads the annota
 
 
 class Config(BaseModel):
-    """What the two sections of ``config.py`` have in common: frozen, and no unknown keys."""
+    """What the sections of ``config.py`` have in common: frozen, and no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     section: ClassVar[str]
     """The name ``config.py`` gives to this section."""
+    is_required: ClassVar[bool] = True
+    """Whether ``config.py`` must have it."""
     prefix: ClassVar[str]
     """What stands before a key, in capitals, in the name of its environment variable."""
 
@@ -177,4 +179,117 @@ class ClientConfig(Config):
     log_level: values.LogLevel = Field(default="info", description="The least that is logged.")
 
 
-CONFIGS: tuple[type[Config], ...] = (ServerConfig, ClientConfig)
+class DictationConfig(Config):
+    """The settings of dictation; environment variables are ``CAPSWRITER_DICTATION_<KEY>``.
+
+    The server, its token, the language and the context are the client's.
+    """
+
+    section = "dictation"
+    prefix = "CAPSWRITER_DICTATION_"
+    is_required = False
+
+    shortcuts: values.Shortcuts = Field(
+        default=("caps_lock:hold",),
+        description="Keys or mouse buttons, each with its mode: hold, toggle or auto.",
+    )
+    keys: values.KeysBackend = Field(
+        default="auto", description="How keys are listened to; none leaves it to commands."
+    )
+    threshold: values.SecondsFromZero = Field(
+        default=0.3, description="Seconds from which on a press is held; under it, it is a tap."
+    )
+    longest: values.Seconds = Field(
+        default=3600.0, description="Seconds after which a dictation stops by itself."
+    )
+    microphone: values.Microphone = Field(
+        default="warm", description="Whether the microphone stays open: warm or on-demand."
+    )
+    device: values.InputDevice = Field(
+        default=None, description="Which microphone; None follows the system's default."
+    )
+    pre_roll: values.SecondsFromZero = Field(
+        default=0.3, description="Seconds before the key went down that belong to a dictation."
+    )
+    tail: values.SecondsFromZero = Field(
+        default=0.2, description="Seconds after the key came up that belong to it."
+    )
+    output: values.Output = Field(default="type", description="How text leaves.")
+    newlines: values.Newlines = Field(default="enter", description="What line breaks are typed as.")
+    enter_after: values.Switch = Field(
+        default=False, description="Whether Enter is pressed after a text."
+    )
+    strip_final: values.Switch = Field(
+        default=False, description="Whether punctuation at the end of a text is left out."
+    )
+    applications: values.Applications = Field(
+        default=(), description="What is done differently in which application."
+    )
+    follow_focus: values.Switch = Field(
+        default=False,
+        description="Whether a text goes where the focus is, not where it was at key-up.",
+    )
+    late: values.Late = Field(
+        default="keep", description="What becomes of a late text: keep (in the history) or type."
+    )
+    late_after: values.Seconds = Field(
+        default=30.0, description="Seconds after key-up from which on a text is late."
+    )
+    hotwords: values.Place = Field(default="auto", description="The file of hotwords.")
+    rules: values.Place = Field(default="auto", description="The file of rules.")
+    bare_up_to: values.CountFromZero = Field(
+        default=8, description="Words up to which a text loses a full stop or comma at its end."
+    )
+    roles: values.Place = Field(default="auto", description="The folder of roles.")
+    role_url: values.TextOrNone = Field(
+        default=None, description="Language model of roles that name none: its base URL."
+    )
+    role_model: values.TextOrNone = Field(default=None, description="Its name there.")
+    role_key_env: values.TextOrNone = Field(
+        default=None, description="The environment variable with its key."
+    )
+    role_key_file: values.TextOrNone = Field(default=None, description="The file with its key.")
+    history_days: values.Days = Field(
+        default=7.0, description="Days for which delivered dictations stay in the history."
+    )
+    archive: values.Switch = Field(
+        default=False, description="Whether dictations are kept in a folder of yours."
+    )
+    archive_folder: values.Directory = Field(
+        default=None, description="That folder; None: CapsWriter in your documents."
+    )
+    archive_recordings: values.Switch = Field(
+        default=True, description="Whether their recordings are kept there too."
+    )
+    archive_days: values.Days = Field(
+        default=None, description="Days after which recordings are removed there."
+    )
+    sounds: values.Switch = Field(
+        default=True, description="Whether a quiet sound tells of start and stop."
+    )
+    volume: values.Volume = Field(default=0.1, description="How loud it is.")
+    tray: values.Switch = Field(default=True, description="Whether there is an icon in the tray.")
+    notifications: values.Switch = Field(
+        default=True, description="Whether the desktop tells of trouble."
+    )
+    local: values.Switch = Field(
+        default=False, description="Whether to start a server where none answers."
+    )
+    broadcast: values.Targets = Field(
+        default=(), description="Where finished texts are sent by UDP."
+    )
+    udp_control: values.Target = Field(
+        default=None, description="Where commands by UDP are listened for."
+    )
+    udp_token: values.Token = Field(
+        default=None, repr=False, description="What who sends commands has to know."
+    )
+    log_level: values.LogLevel = Field(
+        default="error", description="The least that is logged besides what is shown."
+    )
+    log_file: values.File = Field(
+        default=None, description="A file for the log besides; it rotates at 10 MB."
+    )
+
+
+CONFIGS: tuple[type[Config], ...] = (ServerConfig, ClientConfig, DictationConfig)

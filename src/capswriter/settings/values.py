@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
+
+from capswriter.settings.application import Application
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,23 @@ def _stripped(value: Any) -> Any:
 
 def _none_if_empty(value: Any) -> Any:
     return None if value == "" else value
+
+
+def _text_of_number(value: Any) -> Any:
+    """Let a number stand for itself, as a device may be given by one."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _read_json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _target(text: str) -> str:
+    """Check ``host:port``, where ``/plain`` may follow."""
+    parts = urlsplit(f"//{text}")
+    if not parts.hostname or not parts.port or parts.path not in {"", "/plain", "/json"}:
+        raise ValueError("not a target")
+    return text
 
 
 def _websocket_url(url: str) -> str:
@@ -160,3 +180,76 @@ Url = Annotated[
     Allowed("ws://host:port or wss://host:port"),
 ]
 Text = Annotated[str, Allowed("text")]
+
+_SHORTCUT = r"^[^:,]+(:(hold|toggle|auto))?$"
+
+Shortcuts = Annotated[
+    tuple[Annotated[str, Field(pattern=_SHORTCUT)], ...],
+    Field(min_length=1),
+    BeforeValidator(_items),
+    AfterValidator(_once),
+    Allowed("keys such as caps_lock, f9:toggle or mouse_x2:auto, separated by commas"),
+]
+KeysBackend = Annotated[
+    Literal["auto", "x11", "evdev", "pynput", "none"],
+    BeforeValidator(_lower),
+    Allowed("auto, x11, evdev, pynput or none"),
+]
+SecondsFromZero = Annotated[
+    float, Field(ge=0, le=60), _Number, Allowed("a number of seconds from 0 to 60")
+]
+Microphone = Annotated[
+    Literal["warm", "on-demand"], BeforeValidator(_lower), Allowed("warm or on-demand")
+]
+InputDevice = Annotated[
+    Annotated[str, Field(min_length=1)] | None,
+    BeforeValidator(_none_if_empty),
+    BeforeValidator(_text_of_number),
+    Allowed("a part of a microphone's name or its number (capswriter devices), or None"),
+]
+Output = Annotated[
+    Literal["type", "paste", "clipboard", "stdout"],
+    BeforeValidator(_lower),
+    Allowed("type, paste, clipboard or stdout"),
+]
+Newlines = Annotated[
+    Literal["enter", "shift-enter", "space"],
+    BeforeValidator(_lower),
+    Allowed("enter, shift-enter or space"),
+]
+Applications = Annotated[
+    tuple[Application, ...],
+    BeforeValidator(_read_json),
+    Allowed('rules such as {"window_class": "*code*", "output": "paste"}; in variables as JSON'),
+]
+Late = Annotated[Literal["keep", "type"], BeforeValidator(_lower), Allowed("keep or type")]
+Place = Annotated[
+    str,
+    Field(min_length=1),
+    AfterValidator(_model),
+    Allowed("auto, off, or a path"),
+]
+CountFromZero = Annotated[Annotated[int, Field(ge=0)], _Number, Allowed("a whole number from 0")]
+Days = Annotated[
+    Annotated[float, Field(gt=0, allow_inf_nan=False)] | None,
+    BeforeValidator(_none_if_empty),
+    _Number,
+    Allowed("a number of days above 0, or None (for ever)"),
+]
+Volume = Annotated[float, Field(ge=0, le=1), _Number, Allowed("from 0 to 1")]
+Targets = Annotated[
+    tuple[Annotated[str, AfterValidator(_target)], ...],
+    BeforeValidator(_items),
+    AfterValidator(_once),
+    Allowed("host:port or host:port/plain, separated by commas"),
+]
+Target = Annotated[
+    Annotated[str, AfterValidator(_target)] | None,
+    BeforeValidator(_none_if_empty),
+    Allowed("host:port, or None"),
+]
+TextOrNone = Annotated[
+    Annotated[str, Field(min_length=1)] | None,
+    BeforeValidator(_none_if_empty),
+    Allowed("text, or None"),
+]
