@@ -37,6 +37,14 @@ NO_CONTENT = ("TARGETS", "MULTIPLE", "TIMESTAMP", "SAVE_TARGETS", "DELETE", "INS
 NOT_FOR_HISTORIES = "x-kde-passwordManagerHint"
 """With the value ``secret``, programs that keep what was copied leave this alone."""
 
+TIME, READ = "_CAPSWRITER_TIME", "_CAPSWRITER_READ"
+"""Properties of our window."""
+
+ATOMS = (
+    *TEXT_TARGETS, *NO_CONTENT, NOT_FOR_HISTORIES, TIME, READ, "CLIPBOARD", "PRIMARY",
+    "CLIPBOARD_MANAGER", "ATOM", "INTEGER", "INCR",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -70,7 +78,8 @@ class Selections:
         mask = X.PropertyChangeMask
         root = self._display.screen().root
         self._window = root.create_window(-1, -1, 1, 1, 0, X.CopyFromParent, event_mask=mask)
-        self._atom = self._display.intern_atom
+        # Known before the thread begins: from then on the connection is the thread's alone.
+        self._atoms = {name: self._display.intern_atom(name) for name in ATOMS}
         self._texts = [self._atom(target) for target in TEXT_TARGETS]
         self._offers: dict[int, Offer] = {}
         self._sending: dict[tuple[int, int], tuple[Content, int]] = {}
@@ -126,6 +135,9 @@ class Selections:
         self._wake.close()
         self._woken.close()
 
+    def _atom(self, name: str) -> int:
+        return self._atoms[name]
+
     def _order(self, do: Callable[[], Any]) -> Any:
         from concurrent.futures import Future  # noqa: PLC0415
 
@@ -170,7 +182,7 @@ class Selections:
         """The server's time, as selections need it: that of a change to our window."""
         from Xlib import X  # noqa: PLC0415
 
-        stamp = self._atom("_CAPSWRITER_TIME")
+        stamp = self._atom(TIME)
         self._window.change_property(stamp, self._atom("INTEGER"), 8, b"")
         event = self._until(lambda e: e.type == X.PropertyNotify and e.atom == stamp, HANDOVER_S)
         return int(event.time) if event else X.CurrentTime
@@ -212,7 +224,7 @@ class Selections:
         """One format; None if it is refused."""
         from Xlib import X  # noqa: PLC0415
 
-        into = self._atom("_CAPSWRITER_READ")
+        into = self._atom(READ)
         self._window.delete_property(into)
         self._window.convert_selection(selection, target, into, X.CurrentTime)
         left = max(0.0, end - time.monotonic())
@@ -290,7 +302,7 @@ class Selections:
         self._stopping = True
         clipboard, manager = self._atom("CLIPBOARD"), self._atom("CLIPBOARD_MANAGER")
         if clipboard in self._offers and self._display.get_selection_owner(manager):
-            into = self._atom("_CAPSWRITER_READ")
+            into = self._atom(READ)
             save = self._atom("SAVE_TARGETS")
             self._window.convert_selection(manager, save, into, X.CurrentTime)
             self._until(
