@@ -116,10 +116,9 @@ async def test_of_a_long_phrase_only_the_last_sentence_is_still_to_come(tmp_path
     samples = np.concatenate((speak(*range(1, 9)), pause, speak(9, 10, 11), pause[:4800]))
     async with pool(tmp_path, speed=10) as recogniser:
         with hearing() as ears:
+            plain = await transcribe(Utterance(recogniser, ears), samples.tobytes())
             utterance = Utterance(recogniser, ears, live=True)
             updates = await live(utterance, samples, seconds=len(samples) / SAMPLE_RATE / 3)
-            again = Utterance(recogniser, ears)
-            plain = await transcribe(again, samples.tobytes())
     assert words(updates) == words(plain) == said(range(1, 12))
     ends = [update.covered for update in updates if update.tokens]
     assert len(ends) == 2, "the beginning served"
@@ -133,6 +132,7 @@ async def test_the_last_word_is_not_cut_off_from_what_was_said_before_it(tmp_pat
     samples = np.concatenate((speak(*range(1, 9)), pause, word, pause[:4800]))
     async with pool(tmp_path, speed=10) as recogniser:
         with hearing() as ears:
+            await transcribe(Utterance(recogniser, ears), samples.tobytes())  # tells how fast it is
             utterance = Utterance(recogniser, ears, live=True)
             updates = await live(utterance, samples, seconds=len(samples) / SAMPLE_RATE / 3)
     assert words(updates)[:8] == said(range(1, 9))
