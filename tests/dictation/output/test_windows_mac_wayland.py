@@ -268,8 +268,8 @@ case "$name $*" in
     cat >"$PLACE/offered"
     while [ ! -e "$PLACE/taken" ]; do sleep 0.01; done ;;
 "wl-copy "*) cat >"$PLACE/clipboard" ;;
-"wtype -") printf 'typed ' >>"$PLACE/did"; cat >>"$PLACE/did"; echo >>"$PLACE/did" ;;
-"wtype -M"*) echo "$*" >>"$PLACE/did"; touch "$PLACE/taken" ;;
+"wtype -s 60 -") printf 'typed ' >>"$PLACE/did"; cat >>"$PLACE/did"; echo >>"$PLACE/did" ;;
+"wtype -s 60 -M"*) echo "$*" >>"$PLACE/did"; touch "$PLACE/taken" ;;
 "swaymsg"*) cat "$PLACE/tree" ;;
 esac
 """
@@ -303,7 +303,9 @@ def test_wayland_types_through_wtype(session, tmp_path):
     desktop = make_desktop(platform="linux", environment=session)
     assert desktop.missing(Way.TYPE) == desktop.missing(Way.PASTE) == ""
     assert desktop.type("你好\u2028b", None).strokes == 4
-    assert (tmp_path / "did").read_text() == "typed 你好\n-M shift -k Return -m shift\ntyped b\n"
+    assert (
+        tmp_path / "did"
+    ).read_text() == "typed 你好\n-s 60 -M shift -k Return -m shift\ntyped b\n"
     assert desktop.focused() is None
     assert "does not tell" in desktop.limits[0]
 

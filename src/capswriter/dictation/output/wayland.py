@@ -31,6 +31,9 @@ TAKEN_S = 2.0
 PIECE = 40
 """Characters typed between looks at the focus."""
 
+WTYPE_PAUSE = ("-s", "60")
+"""Milliseconds between wtype's new keyboard and its first key, which GTK loses without."""
+
 WTYPE_KEYS = {
     PasteKeys.CTRL_V: ("-M", "ctrl", "-k", "v", "-m", "ctrl"),
     PasteKeys.CTRL_SHIFT_V: ("-M", "ctrl", "-M", "shift", "-k", "v", "-m", "shift", "-m", "ctrl"),
@@ -125,7 +128,10 @@ class WaylandDesktop:
     def type(self, strokes: str, into: Window | None) -> Typed:
         """Type in pieces, until the focus leaves the window where that is known."""
         if not self._wtype and not strokes.replace(SOFT_BREAK, "").isascii():
-            why = self.paste(strokes.replace(SOFT_BREAK, "\n"), self.paste_keys, into)
+            try:
+                why = self.paste(strokes.replace(SOFT_BREAK, "\n"), self.paste_keys, into)
+            except ClipboardBusy as busy:
+                why = str(busy)
             return Typed(0 if why else len(strokes), why)
         done = 0
         while done < len(strokes):
@@ -159,7 +165,8 @@ class WaylandDesktop:
                 offering.stdin.write(text.encode())
                 offering.stdin.close()
             failed = self._press(keys)
-            offering.wait(0 if failed else TAKEN_S)
+            if offering.wait(0 if failed else TAKEN_S):
+                raise ClipboardBusy("wl-copy could not set the clipboard")
         except subprocess.TimeoutExpired:
             self.copy(text)
             return failed or f"the window has not taken what was pasted with {keys.value}"
@@ -185,19 +192,21 @@ class WaylandDesktop:
         )
 
     def _type_piece(self, piece: str) -> str:
-        command = ("wtype", "-") if self._wtype else ("ydotool", "type", "--file", "-")
+        command = (
+            ("wtype", *WTYPE_PAUSE, "-") if self._wtype else ("ydotool", "type", "--file", "-")
+        )
         return self._why(self._run(*command, given=piece.encode()))
 
     def _soft_break(self) -> str:
         if self._wtype:
-            return self._why(self._run("wtype", *WTYPE_SOFT_BREAK))
+            return self._why(self._run("wtype", *WTYPE_PAUSE, *WTYPE_SOFT_BREAK))
         return self._why(self._run("ydotool", "key", *YDOTOOL_SOFT_BREAK))
 
     def _press(self, keys: PasteKeys) -> str:
         if keys not in WTYPE_KEYS:
             return f"no keyboard here has {keys.value}"
         if self._wtype:
-            return self._why(self._run("wtype", *WTYPE_KEYS[keys]))
+            return self._why(self._run("wtype", *WTYPE_PAUSE, *WTYPE_KEYS[keys]))
         return self._why(self._run("ydotool", "key", *YDOTOOL_KEYS[keys]))
 
     def _save(self) -> tuple[str, bytes] | None:

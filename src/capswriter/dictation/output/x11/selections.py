@@ -79,7 +79,8 @@ class Selections:
         root = self._display.screen().root
         self._window = root.create_window(-1, -1, 1, 1, 0, X.CopyFromParent, event_mask=mask)
         # Known before the thread begins: from then on the connection is the thread's alone.
-        self._atoms = {name: self._display.intern_atom(name) for name in ATOMS}
+        intern = self._display.intern_atom
+        self._atoms: dict[str, int] = {name: intern(name) for name in ATOMS}
         self._texts = [self._atom(target) for target in TEXT_TARGETS]
         self._offers: dict[int, Offer] = {}
         self._sending: dict[tuple[int, int], tuple[Content, int]] = {}
