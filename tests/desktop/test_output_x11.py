@@ -8,7 +8,6 @@ import random
 import shutil
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +16,8 @@ import pytest
 
 pytest.importorskip("Xlib", reason="python-xlib is not installed")
 
-from desktop.x_server import PATIENCE_S, Hand, Window, until, x_server
+from desktop.fields import SYSTEM_PYTHON, Field
+from desktop.x_server import Hand, Window, until, x_server
 
 from capswriter.dictation.output import (
     How,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 if missing := [name for name in ("xclip", "xmodmap") if shutil.which(name) is None]:
     pytest.skip(f"not installed: {', '.join(missing)}", allow_module_level=True)
 
-SYSTEM_PYTHON = "/usr/bin/python3"
 ASCII = "".join(map(chr, range(0x20, 0x7F)))
 HTML = "<b>旧的</b> clipboard"
 
@@ -55,50 +54,6 @@ def hand(display: str) -> Iterator[Hand]:
     hand.up("Shift_L")
     if hand.capitals():
         hand.tap("Caps_Lock")
-
-
-class Field:
-    """A text field, and what it holds."""
-
-    def __init__(self, hand: Hand, place: Path, title: str, command: list[str]) -> None:
-        self._file = place / title
-        self._hand = hand
-        self._process = subprocess.Popen(
-            [*command, str(self._file), title], env=hand._environment, stderr=subprocess.DEVNULL
-        )
-        self.title = title
-        found: list[str] = []
-
-        def appears() -> list[str]:
-            assert self._process.poll() is None, f"{command} ended"
-            search = ["xdotool", "search", "--onlyvisible", "--name", f"^{title}$"]
-            asked = subprocess.run(
-                search, env=hand._environment, capture_output=True, text=True, check=False
-            )
-            found.extend(asked.stdout.split())
-            return found
-
-        until(appears, "the window")
-        self.number = found[0]
-        until(self._file.exists, "the field")
-
-    def focus(self) -> None:
-        self._hand.run("xdotool", "windowfocus", "--sync", self.number)
-        time.sleep(0.3)
-
-    @property
-    def text(self) -> str:
-        return self._file.read_text(encoding="utf-8")
-
-    def wait(self, text: str) -> None:
-        end = time.monotonic() + PATIENCE_S
-        while self.text != text and time.monotonic() < end:
-            time.sleep(0.01)
-        assert self.text == text
-
-    def close(self) -> None:
-        self._process.terminate()
-        self._process.wait()
 
 
 @pytest.fixture

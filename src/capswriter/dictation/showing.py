@@ -80,8 +80,9 @@ class Showing:
 
     def expected(self, texts: int) -> None:
         """Tell that so many texts of earlier programs are waited for."""
-        self._waiting += texts
-        self._show()
+        if texts:
+            self._waiting += texts
+            self._show()
 
     def paused(self, *, is_paused: bool) -> None:
         """Tell whether nothing is listened to."""

@@ -320,6 +320,6 @@ def _imported() -> Any:
         import evdev  # noqa: PLC0415
     except ImportError as missing:
         raise KeysUnavailable(
-            "evdev is not installed: pip install 'capswriter-server[dictate]'"
+            "evdev is not installed: pip install 'capswriter-server[evdev]'"
         ) from missing
     return evdev
