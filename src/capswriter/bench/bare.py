@@ -142,7 +142,7 @@ def _live(
 
 def _recognised(engine: Engine, samples: Samples, task: int, worker: int) -> Done:
     began = time.monotonic()
-    transcript = engine.transcribe(samples, Options())
+    transcript = engine.transcribe(samples, Options(itn=False))  # as the server is started
     return Done(task, worker, began, time.monotonic(), transcript)
 
 

@@ -45,7 +45,7 @@ CLIENTS = (1, 4)
 SOON = 0.5
 """Seconds within which 95 of 100 texts have to come."""
 
-STREAMS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+STREAMS = (1, 2, 4, 8, 16, 24, 32, 48, 64)
 
 STREAM_SECONDS = 10
 
