@@ -290,3 +290,22 @@ def test_ten_dictations_in_a_row_leave_nothing_behind(
         window.close()
     assert client.end() == 0
     assert sound.recorders() == []
+
+
+def test_figures(dictate, hand, sound, text_field, samples):
+    """How long each step takes; ``scripts/bench-dictation`` prints it."""
+    rounds = int(os.environ.get("CAPSWRITER_TEST_ROUNDS", "0"))
+    if not rounds:
+        pytest.skip("scripts/bench-dictation measures")
+    client, whole = dictate(), samples_of(samples / "01.mp3")
+    done = 0
+    for seconds in (2, 10, 30):
+        for _ in range(rounds):
+            hold(hand, sound, whole[: seconds * SAMPLE_RATE])
+            done += 1
+            client.until_states(*[State.DELIVERED] * done)
+        until(lambda: len(client.times()) == done, "the times")
+        found = client.times()[-rounds:]
+        for step in found[0]:
+            p50, p95 = np.percentile([each[step] for each in found], [50, 95])
+            print(f"{seconds:3} s  {step:16} p50 {p50:7.3f} s  p95 {p95:7.3f} s")
