@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from capswriter.client.server import Server
     from capswriter.client.session import Session
 
-LENGTHS = {2: 12, 10: 6, 30: 3, 60: 2}
+LENGTHS = {2: 12, 10: 6, 30: 3, 60: 3}
 """Seconds of an utterance, and how many of them each client says."""
 
 CLIENTS = (1, 4)
@@ -156,14 +156,17 @@ async def _say(session: Session, samples: Samples) -> tuple[Final, float]:
     raise RuntimeError("a round had no final")
 
 
-async def _tell_waits(server: Server, speech: Speech) -> None:
+async def _tell_waits(
+    server: Server, speech: Speech, lengths: Sequence[int], numbers: Sequence[int]
+) -> None:
     middle = {}
-    for clients in CLIENTS:
-        for seconds, times in LENGTHS.items():
+    for clients in numbers:
+        for seconds in lengths:
+            times = LENGTHS.get(seconds, 3)
             seen = await waits(server, speech, seconds=seconds, clients=clients, times=times)
             middle[clients, seconds] = percentile(seen, 50)
             click.echo(f"  {clients} × {seconds:2} s, {len(seen):2} texts: {summary(seen)}")
-        shortest, longest = min(LENGTHS), max(LENGTHS)
+        shortest, longest = min(lengths), max(lengths)
         ratio = middle[clients, longest] / middle[clients, shortest]
         click.echo(f"  {longest} s against {shortest} s, {clients} × : {ratio:.2f} times")
 
@@ -203,16 +206,21 @@ def _read(path: Path) -> Samples:
         return np.concatenate(list(file.blocks()))
 
 
-async def _run(model: str, files: Sequence[Path], parts: Sequence[str], texts: Path) -> None:
-    speech = Speech(files)
-    async with own_server(Local(model=model, workers="2")) as server:
-        click.echo(f"{model}, two workers; from the last byte to the text:")
+async def _run(options: argparse.Namespace) -> None:
+    speech = Speech(options.files or sorted(Path("ref_codes", "samples").glob("*.mp3")))
+    parts = options.parts.split(",")
+    async with own_server(Local(model=options.model, workers="2")) as server:
+        click.echo(f"{options.model}, two workers; from the last byte to the text:")
         if "waits" in parts:
-            await _tell_waits(server, speech)
+            await _tell_waits(server, speech, options.lengths, options.clients)
         if "texts" in parts:
-            await _tell_texts(server, texts)
+            await _tell_texts(server, options.texts)
         if "streams" in parts:
             await _tell_streams(server, speech)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in text.split(","))
 
 
 def main() -> int:
@@ -230,10 +238,14 @@ def main() -> int:
         default=Path("..", "shared", "speech"),
         help="folder of recordings with a manifest.json",
     )
+    parser.add_argument(
+        "--lengths", type=_numbers, default=tuple(LENGTHS), help="seconds of utterances"
+    )
+    parser.add_argument(
+        "--clients", type=_numbers, default=CLIENTS, help="how many speak at the same time"
+    )
     parser.add_argument("files", nargs="*", type=Path)
-    options = parser.parse_args()
-    files = options.files or sorted(Path("ref_codes", "samples").glob("*.mp3"))
-    anyio.run(_run, options.model, files, options.parts.split(","), options.texts)
+    anyio.run(_run, parser.parse_args())
     return 0
 
 
