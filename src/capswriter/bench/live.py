@@ -207,7 +207,7 @@ def _read(path: Path) -> Samples:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    speech = Speech(options.files or sorted(Path("ref_codes", "samples").glob("*.mp3")))
+    speech = Speech(options.files)
     parts = options.parts.split(",")
     async with own_server(Local(model=options.model, workers="2")) as server:
         click.echo(f"{options.model}, two workers; from the last byte to the text:")
@@ -244,7 +244,8 @@ def main() -> int:
     parser.add_argument(
         "--clients", type=_numbers, default=CLIENTS, help="how many speak at the same time"
     )
-    parser.add_argument("files", nargs="*", type=Path)
+    samples = sorted(Path("ref_codes", "samples").glob("*.mp3"))
+    parser.add_argument("files", nargs="*", type=Path, default=samples)
     anyio.run(_run, parser.parse_args())
     return 0
 
