@@ -68,7 +68,7 @@ def sections(result: Result) -> list[Section]:
 
 def _verdict(result: Result) -> Section:
     parts: list[str | Table] = []
-    for verdict in judge(result):
+    for verdict in judge(result) if result.kind == "compare" else ():
         parts += [verdict.sentence, verdict_table(verdict)]
         parts += [f"Likely: {c.name}. {c.evidence} {c.advice}" for c in verdict.causes]
     return Section("Verdict", parts)
