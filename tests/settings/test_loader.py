@@ -19,7 +19,7 @@ PORTS = {"flag": 1001, "environment": 1002, "dotenv": 1003, "config.py": 1004}
 
 
 @pytest.mark.parametrize(
-    "given", [set(some) for count in range(5) for some in combinations(SOURCES, count)], ids=str
+    "given", [some for count in range(5) for some in combinations(SOURCES, count)], ids=str
 )
 def test_flag_environment_dotenv_config_default_in_this_order(place, given):
     port = PORTS["config.py"] if "config.py" in given else None
