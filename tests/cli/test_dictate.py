@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -33,8 +34,9 @@ def run(tmp_path):
             if not name.startswith(("CAPSWRITER_", "PULSE_"))
             and name not in {"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"}
         }
-        places = ("XDG_RUNTIME_DIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+        places = ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
         kept |= {name: str(tmp_path / name) for name in places} | {"PYTHONUNBUFFERED": "1"}
+        kept["XDG_RUNTIME_DIR"] = short  # the path of a socket has 107 characters at most
         kept["PULSE_SERVER"] = f"unix:{tmp_path}/nobody"
         program = ["-c", BLOCKED] if blocked else ["-m", "capswriter"]
         return subprocess.Popen(
@@ -46,7 +48,8 @@ def run(tmp_path):
             text=True,
         )
 
-    return run
+    with tempfile.TemporaryDirectory(prefix="run") as short:
+        yield run
 
 
 def ended(process):

@@ -49,6 +49,9 @@ class Dictation:
         self._cancelled = cancelled
         self._audio: bytearray | None = None if is_stopped else bytearray()
         self._news = asyncio.Event()
+        self._ended = asyncio.Event()
+        if is_stopped:
+            self._ended.set()
 
     def __repr__(self) -> str:
         return f"<Dictation {self.entry!r}>"
@@ -74,13 +77,20 @@ class Dictation:
             self.is_stopped = True
             self.entry.close()
             self._news.set()
+            self._ended.set()
             self._stopped(self)
 
     def cancel(self) -> bool:
         """Forget it; tells whether that was in time, so that no text follows."""
         self.is_stopped = True
         self._news.set()
-        return self._cancelled(self)
+        cancelled = self._cancelled(self)
+        self._ended.set()
+        return cancelled
+
+    async def ended(self) -> None:
+        """Wait until nothing more is said: what fails before that is recorded to its end."""
+        await self._ended.wait()
 
     async def load(self) -> None:
         """Have the samples at hand.

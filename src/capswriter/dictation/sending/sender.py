@@ -240,8 +240,10 @@ class Sender:
             self._recognised(dictation, text)
             return True
         if isinstance(failure, NotNow):
-            return self._has_given_up(dictation, failure)
-        self._fail(dictation, str(failure))
+            return await self._has_given_up(dictation, failure)
+        await dictation.ended()
+        if not dictation.is_settled:
+            self._fail(dictation, str(failure))
         return True
 
     def _recognised(self, dictation: Dictation, text: str) -> None:
@@ -254,7 +256,7 @@ class Sender:
         dictation.entry.fail(reason)
         self._turns.settle(dictation, Failed(dictation, reason))
 
-    def _has_given_up(self, dictation: Dictation, failure: NotNow) -> bool:
+    async def _has_given_up(self, dictation: Dictation, failure: NotNow) -> bool:
         if isinstance(failure, Nobody) and self._own is not None and self._own.start():
             self._tell(Starting())
         self._away(str(failure))
@@ -264,6 +266,9 @@ class Sender:
             dictation.breaks += 1
         if dictation.breaks < MOST_BREAKS:
             return False
+        await dictation.ended()
+        if dictation.is_settled:  # cancelled
+            return True
         dictation.is_settled = True
         dictation.entry.put_off(str(failure))
         self._turns.settle(dictation, Failed(dictation, str(failure)))
