@@ -43,7 +43,7 @@ LONG_ENOUGH = 0.6
 LATER_PART = 0.4
 """A cut is looked for after this part of a full segment first."""
 
-LEAST = 1.0
+LEAST = 2.0
 """Seconds of speech that an engine understands without what was said before."""
 
 SILENCE_STEP = 1.0
