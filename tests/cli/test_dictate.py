@@ -95,6 +95,7 @@ def test_without_any_library_it_says_what_to_install(run):
 
 
 def test_without_desktop_and_microphone_it_takes_commands_and_ends_by_a_signal(run):
+    pytest.importorskip("sounddevice", exc_type=(ImportError, OSError))
     process = run("--output", "stdout", "--keys", "none", *QUIET)
     lines = []
     deadline = time.monotonic() + PATIENCE_S
