@@ -19,12 +19,14 @@ def port_of(server) -> int:
 
 
 @pytest.fixture
-def alone(monkeypatch):
-    """Let nothing be on this machine but what this test has started."""
+def alone(monkeypatch, server):
+    """Let nothing be on this machine but ``server`` and what this test starts."""
     whole = psutil.process_iter
+    others = [each for each in psutil.Process().children() if each.pid != server.pid]
 
     def ours(attributes):
-        below = {each.pid for each in psutil.Process().children(recursive=True)}
+        children = [each for each in psutil.Process().children() if each not in others]
+        below = {each.pid for child in children for each in (child, *child.children(recursive=True))}
         return (each for each in whole(attributes) if each.pid in below)
 
     monkeypatch.setattr(psutil, "process_iter", ours)
