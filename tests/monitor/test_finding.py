@@ -26,7 +26,8 @@ def alone(monkeypatch, server):
 
     def ours(attributes):
         children = [each for each in psutil.Process().children() if each not in others]
-        below = {each.pid for child in children for each in (child, *child.children(recursive=True))}
+        families = ((child, *child.children(recursive=True)) for child in children)
+        below = {each.pid for family in families for each in family}
         return (each for each in whole(attributes) if each.pid in below)
 
     monkeypatch.setattr(psutil, "process_iter", ours)
