@@ -14,7 +14,7 @@ from open_files import unnamed_files
 
 from capswriter.sessions import AudioFormat, BadAudio
 from capswriter.sessions.intake import Intake
-from capswriter.sessions.spool import IN_MEMORY, Spool, SpoolReader
+from capswriter.sessions.spool import BLOCK, IN_MEMORY, Spool, SpoolReader
 
 resource = pytest.importorskip("resource")
 
@@ -56,13 +56,24 @@ def test_bytes_come_out_as_they_went_in(actions):
 def test_memory_is_used_up_to_the_limit_and_then_the_disk():
     before = unnamed_files()
     spool = Spool()
-    spool.write(bytes(IN_MEMORY))
+    spool.write(bytes(IN_MEMORY - BLOCK))
     assert unnamed_files() == before
     spool.write(b"over")
     assert unnamed_files() == before + 1
-    assert spool.read(IN_MEMORY + 10) == bytes(IN_MEMORY) + b"over"
+    assert spool.read(IN_MEMORY + 10) == bytes(IN_MEMORY - BLOCK) + b"over"
     spool.close()
     assert unnamed_files() == before
+
+
+@on_linux
+def test_single_bytes_count_with_what_keeping_them_costs():
+    before = unnamed_files()
+    spool = Spool()
+    for _ in range(IN_MEMORY // BLOCK):
+        spool.write(b".")
+    assert unnamed_files() == before + 1
+    assert spool.read(IN_MEMORY) == b"." * (IN_MEMORY // BLOCK)
+    spool.close()
 
 
 def test_order_is_kept_on_the_disk_too():

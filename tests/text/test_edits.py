@@ -70,7 +70,7 @@ def test_tokens_without_a_changed_character_stay_as_they_are(case):
 @given(transcripts())
 def test_what_is_replaced_keeps_the_time_of_what_it_replaces(case):
     tokens, edits = case
-    times = list(character_times(tokens))
+    begins, ends = character_times(tokens)
     result = apply(
         tokens, [Edit(e.first, e.stop, "<<<<<" if e.stop > e.first else "") for e in edits]
     )
@@ -79,8 +79,8 @@ def test_what_is_replaced_keeps_the_time_of_what_it_replaces(case):
     if len(pieces) == len(replaced):  # else an edit was exactly five characters long
         for edit, piece in zip(replaced, pieces, strict=True):
             whole = any(piece.start == token.start and piece.end == token.end for token in tokens)
-            assert whole or piece.end == times[edit.stop - 1][1]
-            assert piece.start <= times[edit.first][0]
+            assert whole or piece.end == ends[edit.stop - 1]
+            assert piece.start <= begins[edit.first]
 
 
 def test_a_replacement_takes_the_tokens_it_covers_and_the_space_before_them():

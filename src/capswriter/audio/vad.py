@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from capswriter.audio import SAMPLE_RATE, Samples
-from capswriter.audio.vad_network import SPECTRA, STATE, WINDOW, by_matrices
+from capswriter.audio.vad_network import HALF, STATE, by_matrices
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -32,8 +31,6 @@ FRAME = 512
 
 _CONTEXT = 64
 """Samples before a frame that belong to what the network is given for it."""
-
-_GIVEN = _CONTEXT + FRAME
 
 _RUN = 64
 """Frames that the network judges in one call."""
@@ -82,16 +79,15 @@ class SileroVad:
         Returns:
             float32[n]; samples that fill no frame wait for the next push.
         """
-        stream = np.concatenate((self._context, self._rest, samples))
-        count = (len(stream) - _CONTEXT) // FRAME
-        if count == 0:
-            self._rest = stream[_CONTEXT:]
-            return np.zeros(0, np.float32)
-        frames = sliding_window_view(stream, _GIVEN)[::FRAME]
-        judged = [self._judge(frames[first : first + _RUN]) for first in range(0, count, _RUN)]
-        used = count * FRAME
-        self._context = stream[used : used + _CONTEXT].copy()
-        self._rest = stream[used + _CONTEXT :].copy()
+        judged = [np.zeros(0, np.float32)]
+        while len(self._rest) + len(samples) >= FRAME:
+            count = min((len(self._rest) + len(samples)) // FRAME, _RUN)
+            taken = count * FRAME - len(self._rest)
+            stream = np.concatenate((self._context, self._rest, samples[:taken]))
+            judged.append(self._judge(stream))
+            self._context, self._rest = stream[-_CONTEXT:].copy(), samples[:0]
+            samples = samples[taken:]
+        self._rest = np.concatenate((self._rest, samples))
         return np.concatenate(judged)
 
     def finish(self) -> Samples:
@@ -104,33 +100,34 @@ class SileroVad:
             return np.zeros(0, np.float32)
         return self.push(np.zeros(FRAME - len(self._rest), np.float32))
 
-    def _judge(self, frames: Samples) -> Samples:
-        feed = {"windows": _windows(frames), "h": self._h, "c": self._c}
+    def _judge(self, stream: Samples) -> Samples:
+        """Judge whole frames, the context of the first before them."""
+        sums, differences = _folded(stream)
+        feed = {"sums": sums, "differences": differences, "h": self._h, "c": self._c}
         probabilities, self._h, self._c = self._session.run(("speech", "h_next", "c_next"), feed)
         result: Samples = probabilities.reshape(-1)
         return result
 
 
-def _windows(frames: Samples) -> Samples:
-    """Give the samples of each frame's spectra.
+def _folded(stream: Samples) -> tuple[Samples, Samples]:
+    """Fold what each spectrum is of at its middle.
 
-    They overlap by half; the last one's end is mirrored.
+    A frame and its context have spectra in each ``HALF`` samples; the last one's end is mirrored.
 
     Args:
-        frames: float32[n, 576], each with its context first.
+        stream: float32[64 + 512 n].
 
     Returns:
-        float32[4 n, 256].
+        float32[4 n, 128], the sums of the samples before and after the middle, and the differences.
     """
-    windows = np.empty((len(frames), SPECTRA, WINDOW), np.float32)
-    for number in range(SPECTRA):
-        start = number * WINDOW // 2
-        there = min(WINDOW, _GIVEN - start)
-        windows[:, number, :there] = frames[:, start : start + there]
-        if there < WINDOW:
-            end = _GIVEN - 2
-            windows[:, number, there:] = frames[:, end : end - (WINDOW - there) : -1]
-    return windows.reshape(-1, WINDOW)
+    count = len(stream) // FRAME
+    backwards = stream[::-1].copy()
+    before = backwards[_CONTEXT - 1 : -1].reshape(-1, HALF)[::-1]
+    after = np.empty((count, FRAME), np.float32)
+    after.reshape(-1)[:-_CONTEXT] = stream[HALF:]
+    after[:, -_CONTEXT:] = backwards[1 : 1 + count * FRAME].reshape(-1, FRAME)[::-1, :_CONTEXT]
+    halves = after.reshape(-1, HALF)
+    return halves + before, halves - before
 
 
 def _show(path: Path) -> None:

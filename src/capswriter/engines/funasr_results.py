@@ -15,12 +15,11 @@ words of each share its time evenly, and where nothing has, those of the whole t
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from capswriter.engines.sensevoice_tags import TAG, told_by
-from capswriter.text.characters import CJK, is_spoken, kind
+from capswriter.text.characters import CJK, is_spoken, kinds
 from capswriter.text.pieces import display_pieces
 from capswriter.transcript import Token, Transcript
 
@@ -54,11 +53,11 @@ def transcript_of(result: Mapping[str, Any], *, duration: float, language: str =
 
 def _closed(text: str) -> str:
     """Take out the white space between two CJK characters; Korean, which writes it, keeps it."""
-    kinds = "".join(map(kind, text))
+    pattern = kinds(text)
     return "".join(
         char
         for index, char in enumerate(text)
-        if not (char == " " and kinds[index - 1 : index + 2] == f"{CJK}s{CJK}")
+        if not (char == " " and pattern[index - 1 : index + 2] == f"{CJK}s{CJK}")
     )
 
 
@@ -125,15 +124,15 @@ def _split(token: Token) -> list[Token]:
     before = ""
     for piece in display_pieces([token]):
         if is_spoken(piece.text):
-            words.append(replace(piece, text=before + piece.text))
+            words.append(piece._replace(text=before + piece.text))
             before = ""
         elif words and not before and piece.text != " ":
-            words[-1] = replace(words[-1], text=words[-1].text + piece.text)
+            words[-1] = words[-1]._replace(text=words[-1].text + piece.text)
         else:
             before += piece.text
     if not words:
         return [token]
-    words[-1] = replace(words[-1], text=words[-1].text + before)
+    words[-1] = words[-1]._replace(text=words[-1].text + before)
     return words
 
 

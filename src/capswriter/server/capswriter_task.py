@@ -35,6 +35,9 @@ OVERLAP = (1.0, 2.0, 4.0)
 MIC_PAUSE = 1.0
 """Seconds of silence after which what was said is recognised while the key is still down."""
 
+MANY = 2_000
+"""Tokens that take too long to cut into pieces for the event loop to do it."""
+
 PARTIALS_EVERY = 0.5
 """Seconds between the partial results of a file."""
 
@@ -84,9 +87,10 @@ class CapsWriterTask:
         )
         self._time_start = first.time_start
         self._samples_total: int | None = None
-        self._tokens: list[str] = []
+        self._uncut: list[Token] = []  # what is certain, and was in no message yet
+        self._texts: list[str] = []
         self._timestamps: list[float] = []
-        self._latest: Update | None = None
+        self._latest = Update((), 0.0, "", 0)
         self._next_partial = 0.0
         self._patience = 1.0  # seconds until the next partial of a file that is still coming
 
@@ -124,39 +128,53 @@ class CapsWriterTask:
 
         Ours gives a server up that says nothing for two minutes.
         """
-        latest = self._latest or Update((), 0.0, "", 0)
-        if self.is_complete and self.source == "file" and not latest.is_last:
-            self._outbox.put_partial(self.id, self._message(latest))
+        if self.is_complete and self.source == "file" and not self._latest.is_last:
+            self._outbox.put_partial(self.id, self._message())
 
     async def _tell(self, update: Update) -> None:
-        self._latest = update
-        pieces = display_pieces(update.tokens)
-        self._tokens += [piece.text for piece in pieces]
-        self._timestamps += [round(piece.start, 3) for piece in pieces]
+        self._uncut += update.tokens
         if update.is_last:
             self._check_samples()
-            if update.finished is not None:
-                await self._tell_instead(update.finished)
-            self._outbox.put_last(self.id, self._message(update))
+            await self._cut_last(update.finished)
+        self._latest = update
+        if update.is_last:
+            self._outbox.put_last(self.id, self._message())
         elif self._partial_is_due(update):
-            self._outbox.put_partial(self.id, self._message(update))
+            self._outbox.put_partial(self.id, self._message())
 
-    async def _tell_instead(self, tokens: Sequence[Token]) -> None:
-        """Give up what was told so far for the finished text; a long one takes a while to cut."""
+    async def _cut_last(self, finished: Sequence[Token] | None) -> None:
+        """Cut what is left, or the finished text, which takes the place of all that was told."""
+        uncut, self._uncut = self._uncut, []
+        if finished is None:
+            self._add(await self._pieces(uncut))
+        else:
+            pieces = await self._pieces(finished)
+            self._texts, self._timestamps = [], []
+            self._add(pieces)
+
+    async def _pieces(self, tokens: Sequence[Token]) -> Sequence[Token]:
+        """Cut tokens; many of them take long enough for a thread."""
+        if len(tokens) < MANY:
+            return display_pieces(tokens)
         loop = asyncio.get_running_loop()
-        pieces = await loop.run_in_executor(self._ears.executor, display_pieces, tokens)
-        self._tokens = [piece.text for piece in pieces]
-        self._timestamps = [round(piece.start, 3) for piece in pieces]
+        return await loop.run_in_executor(self._ears.executor, display_pieces, tokens)
 
-    def _message(self, update: Update) -> Callable[[], str]:
+    def _add(self, pieces: Sequence[Token]) -> None:
+        self._texts += [piece.text for piece in pieces]
+        self._timestamps += [round(piece.start, 3) for piece in pieces]
+
+    def _message(self) -> Callable[[], str]:
         completed = time.time()
 
         def write() -> str:
+            update = self._latest
+            uncut, self._uncut = self._uncut, []
+            self._add(display_pieces(uncut))
             result = Result(
                 task_id=self.id,
                 is_final=update.is_last,
-                text="".join(self._tokens),
-                tokens=self._tokens,
+                text="".join(self._texts),
+                tokens=self._texts,
                 timestamps=self._timestamps,
                 duration=round(update.covered, 3),
                 time_start=self._time_start,
@@ -170,10 +188,12 @@ class CapsWriterTask:
     def _partial_is_due(self, update: Update) -> bool:
         """Tell whether to send what is known so far.
 
-        A dictation shows every phrase at once. A file shows its progress; while it is still coming,
-        ever more rarely, since clients up to v2.4 read nothing before they have sent everything,
-        and stop answering pings when 16 messages wait for them.
+        Not if the final result follows at once. A dictation shows every phrase. A file shows its
+        progress; while it is still coming, ever more rarely, since clients up to v2.4 read nothing
+        before they have sent everything, and stop answering pings when 16 messages wait for them.
         """
+        if update.is_all:
+            return False
         if self.source == "mic":
             return bool(update.tokens)
         now = time.monotonic()

@@ -18,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from capswriter.errors import UserError
 from capswriter.pool import EngineSpec, Limits, Patience, Recogniser
-from capswriter.server.allocator import return_memory
+from capswriter.server.allocator import collect_less, return_memory
 from capswriter.server.app import build_app
 from capswriter.server.exposure import check_exposure, is_loopback, tls_of, token_of
 from capswriter.server.front import Front
@@ -146,6 +146,7 @@ async def _serve(
             await _first(starting, stop.first)
             if starting.done():
                 await starting
+                collect_less()
                 url = _url(listener, "ws" if tls is None else "wss")
                 announce(f"ready: {url} {model}, {workers} worker{'s' if workers > 1 else ''}")
                 await stop.first

@@ -18,8 +18,8 @@ from capswriter.sessions.spool import Spool, SpoolReader
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PIECE = 10 * SAMPLE_RATE
-"""Samples taken at a time: what one visit to a thread deals with, about 20 ms of work."""
+PIECE = 30 * SAMPLE_RATE
+"""Samples taken at a time: what one visit to a thread deals with, about 15 ms of work."""
 
 
 FULL_SCALE = np.float32(1 / 32_768)

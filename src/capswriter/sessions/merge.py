@@ -45,8 +45,8 @@ class Merger:
         first = (segment.start - segment.lead) / SAMPLE_RATE
         end = segment.end / SAMPLE_RATE
         fresh = [
-            Token(token.text, min(first + token.start, end), min(first + token.end, end))
-            for token in transcript.tokens
+            Token(text, min(first + begun, end), min(first + ended, end))
+            for text, begun, ended in transcript.tokens
         ]
         held = self._held
         run = None
@@ -72,13 +72,14 @@ class Merger:
         return self._settle(held)
 
     def _settle(self, tokens: Iterable[Token]) -> tuple[Token, ...]:
-        return tuple(self._placed(token) for token in tokens)
-
-    def _placed(self, token: Token) -> Token:
-        start = self._latest = max(self._latest, token.start)
-        text = token.text if self._last_character else token.text.lstrip()
-        self._last_character = text[-1:] or self._last_character
-        return Token(text, start, max(start, token.end))
+        settled = []
+        for text, start, end in tokens:
+            if not self._last_character:
+                text = text.lstrip()  # noqa: PLW2901
+            self._last_character = text[-1:] or self._last_character
+            self._latest = max(self._latest, start)
+            settled.append(Token(text, self._latest, max(self._latest, end)))
+        return tuple(settled)
 
 
 def _spaced(before: str, token: Token) -> Token:

@@ -36,6 +36,9 @@ NO_FINISHING = Finishing(itn=False, spacing=False, script="keep")
 WAITING = 1
 """Segments of an utterance that wait for a worker; one more is cut and held ready."""
 
+FEW = 50
+"""Tokens that are finished in a millisecond or two, but for the tables of another script."""
+
 LARGE = 2**20
 """Bytes that take too long to store for the event loop to do it."""
 
@@ -53,6 +56,7 @@ class Update:
         language: of the newest segment, ISO 639-1; empty while nothing was said.
         submitted: Unix seconds at which the newest segment was queued.
         partial: what follows ``tokens`` as far as it can be guessed; the next update replaces it.
+        is_all: nothing more is to be recognised; the last update follows at once.
         is_last: nothing follows.
         finished: in the last update, all tokens of the utterance as they are to be written; None
             where that is what the updates have told.
@@ -63,6 +67,7 @@ class Update:
     language: str
     submitted: float
     partial: tuple[Token, ...] = ()
+    is_all: bool = False
     is_last: bool = False
     finished: tuple[Token, ...] | None = None
 
@@ -165,6 +170,7 @@ class Utterance:
         self._ears = ears
         self._intake = Intake(audio_format, rate=rate, longest=longest)
         self._policy = policy or SegmentPolicy()
+        self._segmenter: Segmenter | None = None
         self._options = options or Options()
         self._priority = priority
         self._client = client
@@ -237,14 +243,21 @@ class Utterance:
                     self._note(tokens, language)
                 self._covered = segment.end / SAMPLE_RATE
                 self._account.owe(self._intake.seconds - self._covered)
-                yield Update(tokens, self._covered, language, submitted)
+                is_all = listening.done() and not self._results
+                yield Update(tokens, self._covered, language, submitted, is_all=is_all)
             await listening
             tokens = merger.finish()
             self._note(tokens, language)
             finished = await self._finished()
             trace.note("written", arrived=self._arrived_at, written=time.monotonic())
             yield Update(
-                tokens, self._covered, language, submitted, is_last=True, finished=finished
+                tokens,
+                self._covered,
+                language,
+                submitted,
+                is_all=True,
+                is_last=True,
+                finished=finished,
             )
         finally:
             listening.cancel()
@@ -265,11 +278,14 @@ class Utterance:
             self._passages.append(Passage(language, tokens))
 
     async def _finished(self) -> tuple[Token, ...] | None:
-        """Finish the text in a thread; None where it stays as it is."""
+        """Finish the text, in a thread where it is long; None where it stays as it is."""
         if not self._passages:
             return None
         traits = await self._recogniser.traits()
         finishing = replace(self._finishing, itn=self._finishing.itn and not traits.normalises)
+        is_short = sum(len(passage.tokens) for passage in self._passages) <= FEW
+        if is_short and finishing.script == "keep":
+            return _finished(self._passages, finishing)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._ears.executor, _finished, self._passages, finishing)
 
@@ -292,7 +308,6 @@ class Utterance:
         loop = asyncio.get_running_loop()
         maximum = (await self._recogniser.traits()).maximum
         policy = self._policy.within(maximum)
-        segmenter = await loop.run_in_executor(executor, self._segmenter, policy)
         while True:
             await self._arrived.wait()
             self._arrived.clear()
@@ -300,24 +315,23 @@ class Utterance:
             while more:
                 known = self._guesses.beginnings() if self._guesses is not None else []
                 segments, more, last = await loop.run_in_executor(
-                    executor, self._cut, segmenter, known
+                    executor, self._cut, policy, known
                 )
                 for segment in segments:
                     self._heard.put_nowait(await self._submit(segment))
                     self._cut_until = segment.end
                 if last:
                     return
-            if self._guesses is not None:
-                self._guesses.consider(segmenter)
-
-    def _segmenter(self, policy: SegmentPolicy) -> Segmenter:
-        """In a thread: the first detector loads its network."""
-        return Segmenter(policy, detector=self._ears.detector())
+            if self._guesses is not None and self._segmenter is not None:
+                self._guesses.consider(self._segmenter)
 
     def _cut(
-        self, segmenter: Segmenter, known: list[tuple[int, int]]
+        self, policy: SegmentPolicy, known: list[tuple[int, int]]
     ) -> tuple[list[Segment], bool, bool]:
         """In a thread: cut what there is; tell whether there may be more, and whether it ended."""
+        segmenter = self._segmenter
+        if segmenter is None:  # the first detector loads its network
+            segmenter = self._segmenter = Segmenter(policy, detector=self._ears.detector())
         samples, last = self._intake.take()
         segments = segmenter.push(samples)
         if last:

@@ -16,6 +16,8 @@ JOINER, POINT, SEPARATOR, PERCENT, OTHER = "j", ".", ",", "%", "p"
 SPOKEN = frozenset({CJK, DIGIT, LOWER, LETTER, PERCENT})
 """The kinds that take time to say."""
 
+_FIRST_PLANE = 0xFFFF
+
 _CJK_RANGES = (
     (0x2E80, 0x2FDF),  # radicals
     (0x3005, 0x312F),  # ideographic marks, kana, bopomofo
@@ -54,6 +56,24 @@ def kind(char: str) -> str:
     if category[0] not in "LN":
         return OTHER
     return _kind_of_letter(char, category)
+
+
+class _Kinds(dict[int, str]):
+    """The kinds of characters for ``str.translate``; those of the first plane are kept."""
+
+    def __missing__(self, code: int) -> str:
+        found = kind(chr(code))
+        if code <= _FIRST_PLANE:
+            self[code] = found
+        return found
+
+
+_KINDS = _Kinds()
+
+
+def kinds(text: str) -> str:
+    """The kind of each character."""
+    return text.translate(_KINDS)
 
 
 def _kind_of_letter(char: str, category: str) -> str:

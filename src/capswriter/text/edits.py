@@ -10,7 +10,7 @@ from capswriter.text.pieces import character_times
 from capswriter.transcript import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def apply(tokens: Sequence[Token], edits: Sequence[Edit]) -> tuple[Token, ...]:
         if token.text
     }
     written, borders, changed = _laid_out(text, owner, edits)
-    times: list[tuple[float, float]] = []
+    begins, ends = character_times(tokens)
     result = []
     for first, stop in pairwise(sorted(borders | {len(text)})):
         token = owner.get(first)
@@ -65,24 +65,23 @@ def apply(tokens: Sequence[Token], edits: Sequence[Edit]) -> tuple[Token, ...]:
         if token is not None and changed.isdisjoint(range(first, stop)):
             result.append(token)
             continue
-        times = times or list(character_times(tokens))
         piece = "".join(written[first:stop])
         if not piece:
             continue
         if token is not None:
             start, end = token.start, token.end
         else:
-            start, end = times[first][0], times[stop - 1][1]
+            start, end = float(begins[first]), float(ends[stop - 1])
         result.append(Token(piece, start, end))
     return tuple(result)
 
 
 def _laid_out(
-    text: str, owner: Container[int], edits: Iterable[Edit]
+    text: str, owner: Mapping[int, Token], edits: Iterable[Edit]
 ) -> tuple[list[str], set[int], set[int]]:
     """Say what comes at each character's place, where tokens start, and which places changed."""
     written = list(text)
-    borders = {place for place in range(len(text)) if place in owner}
+    borders = set(owner)
     changed: set[int] = set()
     for edit in edits:
         first, stop = edit.first, edit.stop

@@ -7,14 +7,19 @@ CapsWriter's clients draw subtitles from finer and more regular pieces, each wit
 from __future__ import annotations
 
 import re
-from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from capswriter.text.characters import SPACE, SPOKEN, kind
+import numpy as np
+import numpy.typing as npt
+
+from capswriter.text.characters import SPACE, SPOKEN, kinds
 from capswriter.transcript import Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+
+Times: TypeAlias = npt.NDArray[np.float64]
+"""Seconds."""
 
 # Patterns over the kinds of characters (characters.py), not over the characters themselves.
 _WORD = r"""
@@ -29,6 +34,8 @@ _WORD = r"""
     (?:(?<=d)%)?                    # 50%
 """
 _PIECE = re.compile(rf"s+ | cm* | {_WORD} | .m*", re.VERBOSE)
+
+_IS_SPOKEN = np.array([chr(code) in SPOKEN for code in range(128)])
 
 
 def display_pieces(tokens: Sequence[Token]) -> tuple[Token, ...]:
@@ -45,33 +52,43 @@ def display_pieces(tokens: Sequence[Token]) -> tuple[Token, ...]:
     Args:
         tokens: in order; times in seconds. A token that runs into the next is cut there.
     """
-    text = "".join(token.text for token in tokens)
-    times = list(character_times(tokens))
-    kinds = "".join(map(kind, text))
-    pieces: list[Token] = []
-    for match in _PIECE.finditer(kinds):
-        first, stop = match.span()
-        start, end = times[first][0], times[stop - 1][1]
-        if kinds[first] == SPACE:
-            start = end = times[stop][0] if stop < len(times) else end
+    text = "".join([token.text for token in tokens])
+    if not text:
+        return ()
+    begins, ends = character_times(tokens)
+    pattern = kinds(text)
+    borders = [match.end() for match in _PIECE.finditer(pattern)]
+    firsts = [0, *borders[:-1]]
+    starts, stops = begins[firsts].tolist(), ends[np.array(borders) - 1].tolist()
+    pieces = []
+    for index, (first, stop) in enumerate(zip(firsts, borders, strict=True)):
+        start, end = starts[index], stops[index]
+        if pattern[first] == SPACE:
+            start = end = starts[index + 1] if stop < len(text) else end
         pieces.append(Token(text[first:stop], start, end))
     return tuple(pieces)
 
 
-def character_times(tokens: Sequence[Token]) -> Iterator[tuple[float, float]]:
-    """Give each character its share of its token's time, as ``display_pieces`` says."""
-    starts = list(accumulate((token.start for token in tokens), max))
-    for index, token in enumerate(tokens):
-        start = starts[index]
-        end = max(start, token.end)
-        if index + 1 < len(starts):
-            end = min(end, starts[index + 1])
-        shares = [kind(char) in SPOKEN for char in token.text]
-        if not any(shares):
-            shares = [kind(char) != SPACE for char in token.text]
-        share = (end - start) / max(1, sum(shares))
-        passed = 0
-        for takes_time in shares:
-            begin = min(end, start + passed * share)
-            passed += takes_time
-            yield begin, min(end, start + passed * share)
+def character_times(tokens: Sequence[Token]) -> tuple[Times, Times]:
+    """Give each character its share of its token's time, as ``display_pieces`` says.
+
+    Returns:
+        float64[n] each: when the characters of all tokens begin, and when they end.
+    """
+    starts = np.maximum.accumulate([token.start for token in tokens])
+    ends = np.maximum(starts, [token.end for token in tokens])
+    ends[:-1] = np.minimum(ends[:-1], starts[1:])
+    lengths = np.array([len(token.text) for token in tokens], np.intp)
+    found = np.frombuffer(kinds("".join([token.text for token in tokens])).encode(), np.uint8)
+    owner = np.repeat(np.arange(len(tokens)), lengths)
+    spoken = _IS_SPOKEN[found]
+    silent = np.bincount(owner, spoken, len(tokens)) == 0
+    spoken |= silent[owner] & (found != ord(SPACE))
+    counts = np.bincount(owner, spoken, len(tokens))
+    share = ((ends - starts) / np.maximum(1, counts))[owner]
+    until = np.cumsum(spoken) - np.repeat(np.cumsum(counts) - counts, lengths)
+    latest, earliest = ends[owner], starts[owner]
+    return (
+        np.minimum(latest, earliest + (until - spoken) * share),
+        np.minimum(latest, earliest + until * share),
+    )
