@@ -153,10 +153,10 @@ def logging_to(
 class Lines(QueueHandler):
     """Hands records to the thread that writes them."""
 
-    queue: queue.Queue[logging.LogRecord]
+    queue: queue.SimpleQueue[logging.LogRecord]
 
     def __init__(self) -> None:
-        super().__init__(queue.Queue())
+        super().__init__(queue.SimpleQueue())
         self.addFilter(Ids())
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:

@@ -329,7 +329,8 @@ async def test_a_text_that_cannot_be_finished_is_still_told(tmp_path, monkeypatc
     assert "could not be finished" in caplog.text
 
 
-async def test_finishing_runs_in_a_thread_of_the_ears(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("few", "thread"), [(0, "ears"), (50, "MainThread")])
+async def test_a_long_text_is_finished_in_a_thread_of_the_ears(tmp_path, monkeypatch, few, thread):
     threads = []
 
     def note(passages, finishing):
@@ -337,6 +338,7 @@ async def test_finishing_runs_in_a_thread_of_the_ears(tmp_path, monkeypatch):
         return ()
 
     monkeypatch.setattr("capswriter.sessions.utterance.finish", note)
+    monkeypatch.setattr("capswriter.sessions.utterance.FEW", few)
     await finished(tmp_path, Finishing(), 1)
     assert len(threads) == 1
-    assert threads[0].startswith("ears")
+    assert threads[0].startswith(thread)

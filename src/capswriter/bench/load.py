@@ -13,6 +13,7 @@ import time
 import uuid
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -49,7 +50,7 @@ SILENT = "no_answer"
 """Error of tasks whose client has lost its patience."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Work:
     """Something to have recognised.
 
@@ -71,6 +72,11 @@ class Work:
     def seconds(self) -> float:
         """Seconds of audio."""
         return len(self.samples) / SAMPLE_RATE
+
+    @cached_property
+    def pcm(self) -> bytes:
+        """The samples as 16-bit integers; made once, as it is no work of the server's."""
+        return np.round(self.samples * 32_768).astype("<i2").tobytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +182,10 @@ class Caller:
                 await asyncio.sleep(due - time.monotonic())
             if answer.done():
                 return
-            samples = work.samples[start : start + size]
             frame = AudioFrame(
                 task_id,
                 work.kind,
-                np.round(samples * 32_768).astype("<i2").tobytes(),
+                work.pcm[2 * start : 2 * (start + size)],
                 is_final=start + size >= len(work.samples),
                 time_start=time.time(),
                 seg_duration=work.segment,
