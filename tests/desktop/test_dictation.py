@@ -25,7 +25,7 @@ pytest.importorskip("Xlib", reason="python-xlib is not installed")
 
 from desktop.fields import SYSTEM_PYTHON, Field
 from desktop.sound import private_sound
-from desktop.x_server import Hand, Window, until, x_server
+from desktop.x_server import PATIENCE_S, Hand, Window, until, x_server
 from recordings import samples_of
 
 from capswriter.audio import SAMPLE_RATE
@@ -182,6 +182,15 @@ def plain(text: str) -> str:
     return "".join(each for each in text.casefold() if each.isalnum())
 
 
+def arrives(there: Field, client: Client, wanted: str) -> None:
+    """Wait until a field holds a text; tells what it holds, and what was recognised, if not."""
+    end = time.monotonic() + PATIENCE_S
+    while plain(there.text) != wanted and time.monotonic() < end:
+        time.sleep(0.01)
+    known = [record.text for record in client.records()]
+    assert plain(there.text) == wanted, (there.text, known, client.lines)
+
+
 def hold(hand: Hand, sound: Sound, recording: np.ndarray, key: str = "Caps_Lock") -> None:
     """Hold a key while a recording is played."""
     hand.down(key)
@@ -197,7 +206,7 @@ def test_what_is_said_while_caps_lock_is_held_is_in_the_text_field(
     hold(hand, sound, sentence)
     client.until_states(State.DELIVERED)
     wanted = plain(texts(sentence))
-    until(lambda: plain(text_field.text) == wanted, wanted)
+    arrives(text_field, client, wanted)
     assert not hand.capitals()
     [times] = client.times()
     assert times["first sample"] < -0.2
@@ -209,7 +218,7 @@ def test_chinese_is_typed_as_it_is_recognised(dictate, hand, sound, text_field, 
     hold(hand, sound, chinese)
     client.until_states(State.DELIVERED)
     wanted = plain(texts(chinese))
-    until(lambda: plain(text_field.text) == wanted, wanted)
+    arrives(text_field, client, wanted)
     assert re.search(r"[\u4e00-\u9fff]", text_field.text)
 
 
@@ -244,7 +253,7 @@ def test_two_shortcuts_one_toggles_and_one_does_both(
             hold(hand, sound, short, key)
         client.until_states(*[State.DELIVERED] * number)
         wanted += texts(short)
-        until(lambda wanted=wanted: plain(text_field.text) == plain(wanted), wanted)
+        arrives(text_field, client, plain(wanted))
 
 
 def test_commands_dictate_without_any_key(dictate, sound, text_field, sentence, texts):
@@ -255,7 +264,7 @@ def test_commands_dictate_without_any_key(dictate, sound, text_field, sentence, 
     assert client.tell("toggle") == "stopped"
     client.until_states(State.DELIVERED)
     wanted = plain(texts(sentence))
-    until(lambda: plain(text_field.text) == wanted, wanted)
+    arrives(text_field, client, wanted)
 
 
 def test_a_text_whose_window_lost_the_focus_goes_to_the_clipboard(
@@ -289,7 +298,7 @@ def test_ten_dictations_in_a_row_leave_nothing_behind(
     client.until_states(*[State.DELIVERED] * 10)
     wanted = plain(texts(short))
     assert [plain(record.text) for record in client.records()] == 10 * [wanted]
-    until(lambda: plain(text_field.text) == 10 * wanted, wanted)
+    arrives(text_field, client, 10 * wanted)
     assert not hand.capitals()
     window = Window(display)
     try:

@@ -14,7 +14,11 @@ What was measured, and what follows from it:
 - Modifiers that are down are waited for, then released for good: pressing them again could leave
   one down that was let go of meanwhile. A lock is taken off and put back; a Caps Lock that is held
   down stays on until it is let go, is perhaps the shortcut of the next dictation, and is left
-  alone: Shift is turned about for the layout's letters instead.
+  alone: Shift is turned about for the layout's letters instead. Each of them may be pressed in the
+  middle of a text: with another modifier than it was planned for, a burst is planned anew.
+- A key that another program has grabbed takes the whole keyboard with it until that program gives
+  it back, and what is typed meanwhile goes there and is lost: so goes the shortcut of the next
+  dictation, for the moment until it has been noticed. A burst waits until nobody has the keyboard.
 """
 
 from __future__ import annotations
@@ -41,14 +45,31 @@ CLOSING_S = 0.3
 RELEASE_WAIT_S = 0.5
 """Seconds that a modifier may still be down before it is released."""
 
+GRAB_WAIT_S = 5.0
+"""Seconds that another program may have the keyboard."""
+
+GRAB_LOOK_S = 0.005
+
+NONE_DOWN = bytes(32)
+
 FIRST_KEYCODE, LAST_KEYCODE = 9, 255
 UNICODE_KEYSYMS = 0x01000000
 LATIN_1 = (range(0x20, 0x7F), range(0xA0, 0x100))
 GROUP_BITS = 13
 """Where the group is in the state of the pointer."""
 
+KEYBOARD_STATE = 0xFF | 3 << GROUP_BITS
+"""Modifiers and group, without the buttons of the mouse."""
+
+# Why a burst was not sent.
+MOVED = "the focus has moved to another window"
+TAKEN = "another program has the keyboard"
+CHANGED = "a modifier was pressed, with which it would mean something else"
+
 KEYSYMS = {"\n": 0xFF0D, SOFT_BREAK: 0xFF0D, "\t": 0xFF09}
 SHIFT = 0xFFE1
+LOCK = 1 << 1
+"""Capitals, among the modifiers."""
 
 
 class _Stroke(tuple[int, bool]):
@@ -76,10 +97,12 @@ class Layout:
 
     Args:
         rows: the keysyms of each keycode from ``FIRST_KEYCODE`` on.
-        group: 0 for the first.
+        state: the modifiers and the group that are on.
     """
 
-    def __init__(self, rows: Iterable[Sequence[int]], group: int) -> None:
+    def __init__(self, rows: Iterable[Sequence[int]], state: int) -> None:
+        self.state = state
+        group = state >> GROUP_BITS
         self.keys: dict[int, _Stroke] = {}
         self.free: list[int] = []
         self.borrowed: dict[int, int] = {}
@@ -95,8 +118,10 @@ class Layout:
                 self.borrowed[known[0]] = keycode
             else:
                 self._add(keycode, row, group)
+        if state & LOCK:
+            self._turn_about()
 
-    def lock(self) -> None:
+    def _turn_about(self) -> None:
         """Turn Shift about for letters, as a Caps Lock that is held down does."""
         for keycode, (lower, upper) in self._letters.items():
             self.keys[lower] = _Stroke((keycode, True))
@@ -140,6 +165,8 @@ class Keyboard:
         """Borrowed keys whose meaning the window may still have to ask for."""
         self._changed = False
         self._lent: set[int] = set()
+        self._free = NONE_DOWN
+        """Keys that were down when nobody had the keyboard."""
         if not display.has_extension("XTEST") or not self._locks.present:
             self._locks.close()
             raise OutputUnavailable(
@@ -154,33 +181,18 @@ class Keyboard:
             strokes: as ``Desktop.type`` takes them.
             into: the window of the application; 0 for whatever has the focus.
         """
-        from Xlib import X  # noqa: PLC0415
-
-        layout = self._ready()
-        done = 0
-        locked = self._locks.locked() & X.LockMask
-        if locked:
-            self._locks.lock(locked, on=False)
-        if self._root.query_pointer().mask & X.LockMask:
-            layout.lock()
+        done = unlocked = 0
         try:
-            while done < len(strokes):
-                planned = self._plan(strokes[done:], layout)
-                if self._changed or not planned:
-                    owner = self._windows.owner(self._windows.focus())
-                    if not self._windows.wait_read(owner):
-                        return Typed(done, "the window does not answer")
-                    self._changed = False
-                    if not planned:
-                        self._unread.clear()
-                sent = self._send_all(planned, into)
-                done += sent
-                if sent < len(planned):
-                    return Typed(done, "the focus has moved to another window")
+            while True:
+                unlocked |= self._unlock()
+                layout = self._ready()
+                typed = self._type(strokes[done:], layout, into)
+                done += typed.strokes
+                if typed.why != CHANGED:
+                    return Typed(done, typed.why)
         finally:
-            if locked:
-                self._locks.lock(locked, on=True)
-        return Typed(done)
+            if unlocked:
+                self._locks.lock(unlocked, on=True)
 
     def press(self, keysyms: Sequence[int], into: int) -> bool:
         """Press keys together, in the order given, if the window has the focus."""
@@ -191,9 +203,9 @@ class Keyboard:
         codes = [layout.plain.get(keysym, 0) for keysym in keysyms]
         if not all(codes):
             return False
-        return self._grabbed(
-            [(code, True) for code in codes] + [(c, False) for c in codes[::-1]], focus
-        )
+        events = [(code, True) for code in codes] + [(c, False) for c in codes[::-1]]
+        # Whatever lock is on, these are the same keys.
+        return not self._grabbed(events, focus, self._state())
 
     def close(self) -> None:
         """Give back the keys that were borrowed."""
@@ -204,11 +216,41 @@ class Keyboard:
             self._display.sync()
         self._locks.close()
 
+    def _type(self, strokes: str, layout: Layout, into: int) -> Typed:
+        """Type with one layout; see ``type``."""
+        done = 0
+        while done < len(strokes):
+            planned = self._plan(strokes[done:], layout)
+            if self._changed or not planned:
+                owner = self._windows.owner(self._windows.focus())
+                if not self._windows.wait_read(owner):
+                    return Typed(done, "the window does not answer")
+                self._changed = False
+                if not planned:
+                    self._unread.clear()
+            sent = self._send_all(planned, layout, into)
+            done += sent.strokes
+            if sent.why:
+                return Typed(done, sent.why)
+        return Typed(done)
+
+    def _unlock(self) -> int:
+        """Take capitals off; give the mask of what was on."""
+        locked = self._locks.locked() & LOCK
+        if locked:
+            self._locks.lock(locked, on=False)
+        return locked
+
+    def _state(self) -> int:
+        """The modifiers and the group that are on."""
+        return int(self._root.query_pointer().mask) & KEYBOARD_STATE
+
     def _ready(self) -> Layout:
         """The layout, once no modifier is down."""
+        self._free = NONE_DOWN
         rows = self._display.get_keyboard_mapping(FIRST_KEYCODE, LAST_KEYCODE - FIRST_KEYCODE + 1)
         self._lift_modifiers()
-        layout = Layout(rows, self._root.query_pointer().mask >> GROUP_BITS & 3)
+        layout = Layout(rows, self._state())
         self._shift = layout.plain.get(SHIFT, 0)
         return layout
 
@@ -264,8 +306,8 @@ class Keyboard:
         self._display.change_keyboard_mapping(keycode, [(keysym, keysym)])
         return keycode
 
-    def _send_all(self, planned: Sequence[_Stroke], into: int) -> int:
-        """Send strokes in bursts until the focus leaves a window; how many it got."""
+    def _send_all(self, planned: Sequence[_Stroke], layout: Layout, into: int) -> Typed:
+        """Send strokes in bursts until the focus leaves a window, or something else is amiss."""
         sent = 0
         focus = 0
         while sent < len(planned):
@@ -273,13 +315,16 @@ class Keyboard:
             if now != focus:
                 focus, owner = now, self._windows.owner(now)
             if not focus or (into and owner != into):
-                break
+                return Typed(sent, MOVED)
             burst = planned[sent : sent + BURST]
-            if self._send(burst, focus):
+            why = self._send(burst, focus, layout.state)
+            if not why:
                 sent += len(burst)
-        return sent
+            elif why != MOVED:  # it may have moved within the application
+                return Typed(sent, why)
+        return Typed(sent)
 
-    def _send(self, burst: Iterable[_Stroke], focus: int) -> bool:
+    def _send(self, burst: Iterable[_Stroke], focus: int, state: int) -> str:
         events: list[tuple[int, bool]] = []
         shifted = False
         for keycode, shift in burst:
@@ -289,21 +334,57 @@ class Keyboard:
             events += [(keycode, True), (keycode, False)]
         if shifted:
             events.append((self._shift, False))
-        return self._grabbed(events, focus)
+        return self._grabbed(events, focus, state)
 
-    def _grabbed(self, events: Iterable[tuple[int, bool]], focus: int) -> bool:
-        """Press and release keys if a window has the focus, which cannot move meanwhile."""
+    def _grabbed(self, events: Iterable[tuple[int, bool]], focus: int, state: int) -> str:
+        """Press and release keys, once nobody has the keyboard; give why not, if it cannot be.
+
+        Args:
+            events: keycodes, and whether each goes down.
+            focus: the window that has to have the focus, which cannot move meanwhile.
+            state: the modifiers and the group that have to be on.
+        """
+        end = time.monotonic() + GRAB_WAIT_S
+        while (why := self._try(events, focus, state)) == TAKEN and time.monotonic() < end:
+            time.sleep(GRAB_LOOK_S)
+        return why
+
+    def _try(self, events: Iterable[tuple[int, bool]], focus: int, state: int) -> str:
         from Xlib import X  # noqa: PLC0415
         from Xlib.ext import xtest  # noqa: PLC0415
 
         self._display.grab_server()
         try:
-            there = self._windows.focus() == focus
-            if there:
-                for keycode, down in events:
-                    xtest.fake_input(self._display, X.KeyPress if down else X.KeyRelease, keycode)
-                self._windows.focus()  # its reply comes when the keys have gone to their window
+            if self._windows.focus() != focus:
+                return MOVED
+            if self._is_taken():
+                return TAKEN
+            if self._state() != state:
+                return CHANGED
+            for keycode, down in events:
+                xtest.fake_input(self._display, X.KeyPress if down else X.KeyRelease, keycode)
+            self._windows.focus()  # its reply comes when the keys have gone to their window
+            return ""
         finally:
             self._display.ungrab_server()
             self._display.sync()
-        return there
+
+    def _is_taken(self) -> bool:
+        """Whether another program has the keyboard because of a key that is down.
+
+        Only who asks for the keyboard is told, and windows flicker as they lose the focus to who
+        gets it: so it is asked for once with the same keys down, and never
+        with none.
+        """
+        from Xlib import X  # noqa: PLC0415
+
+        down = bytes(self._display.query_keymap())
+        if down == self._free:
+            return False
+        mode = X.GrabModeAsync
+        given = self._root.grab_keyboard(False, mode, mode, X.CurrentTime)  # noqa: FBT003
+        if given != X.GrabSuccess:
+            return True
+        self._display.ungrab_keyboard(X.CurrentTime)
+        self._free = down
+        return False
