@@ -5,198 +5,24 @@ What is dictated has to be what the same server makes of the recording.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import threading
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 pytest.importorskip("Xlib", reason="python-xlib is not installed")
 
-from desktop.fields import SYSTEM_PYTHON, Field
-from desktop.sound import private_sound
-from desktop.x_server import PATIENCE_S, Hand, Window, until, x_server
+from desktop.clients import LATENCY_S, arrives, hold, plain
+from desktop.x_server import Window, until
 from recordings import samples_of
 
 from capswriter.audio import SAMPLE_RATE
-from capswriter.dictation.journal import State, read_journal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from desktop.sound import Sound
-
-    from capswriter.dictation.journal import Record
+from capswriter.dictation.journal import State
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(240)]
-
-LATENCY_S = 0.5
-"""Seconds until the last of what was played has been heard, at most."""
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    with x_server() as display:
-        yield display
-
-
-@pytest.fixture(scope="module")
-def sound() -> Iterator[Sound]:
-    with private_sound() as sound:
-        yield sound
-
-
-@pytest.fixture
-def hand(display: str) -> Iterator[Hand]:
-    hand = Hand(display)
-    yield hand
-    if hand.capitals():
-        hand.tap("Caps_Lock")
-
-
-@pytest.fixture
-def text_field(hand: Hand, tmp_path: Path) -> Iterator[Field]:
-    asked = subprocess.run(
-        [SYSTEM_PYTHON, "-c", "import tkinter"], capture_output=True, check=False
-    )
-    if asked.returncode:
-        pytest.skip("not installed: python3-tk")
-    script = str(Path(__file__).parent / "text_field.py")
-    made = Field(hand, tmp_path, "field", [SYSTEM_PYTHON, script])
-    made.focus()
-    yield made
-    made.close()
-
-
-@dataclass
-class Client:
-    """``capswriter dictate`` in a process of its own."""
-
-    process: subprocess.Popen[str]
-    environment: dict[str, str]
-    home: Path
-    lines: list[str] = field(default_factory=list)
-
-    def records(self) -> list[Record]:
-        return read_journal(self.home / "capswriter" / "dictations")
-
-    def states(self) -> list[State]:
-        return [record.state for record in self.records()]
-
-    def until_states(self, *states: State) -> None:
-        until(lambda: self.states() == list(states), f"{states}: {self.states()}, {self.lines}")
-
-    def until_shown(self, line: str) -> None:
-        until(lambda: any(line in each for each in self.lines), f"{line!r}: {self.lines}")
-
-    def times(self) -> list[dict[str, float]]:
-        """How long each step took, of each dictation."""
-        found = [re.search(r"times: (\{.*\})", line) for line in self.lines]
-        return [json.loads(each[1]) for each in found if each]
-
-    def tell(self, word: str) -> str:
-        command = [sys.executable, "-m", "capswriter", "dictate", f"--{word}"]
-        return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=True
-        ).stdout.strip()
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(30)
-
-
-@pytest.fixture
-def dictate(display: str, sound: Sound, server, tmp_path: Path):
-    """Starts the client with flags, and ends it well."""
-    started: list[Client] = []
-    readers: list[threading.Thread] = []
-
-    def start(*flags: str) -> Client:
-        home = tmp_path / f"home{len(started)}"
-        kept = {name: os.environ[name] for name in os.environ if not name.startswith("CAPSW")}
-        kept.pop("WAYLAND_DISPLAY", None)
-        kept |= {"XDG_SESSION_TYPE": "x11", "DISPLAY": display, "PYTHONUNBUFFERED": "1"}
-        kept |= {"XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home / "config")}
-        environment = kept | sound.environment
-        command = [sys.executable, "-m", "capswriter", "dictate", "--server", server.url]
-        command += ["--no-tray", "--no-sounds", "--log-level", "info", *flags]
-        process = subprocess.Popen(
-            command, env=environment, cwd=tmp_path, text=True, stderr=subprocess.PIPE
-        )
-        client = Client(process, environment, home)
-        readers.append(threading.Thread(target=_read, args=(process, client.lines)))
-        readers[-1].start()
-        started.append(client)
-        client.until_shown("ready: ")
-        time.sleep(0.5)  # in which the ring fills
-        return client
-
-    yield start
-    codes = [client.end() for client in started]
-    for client, reader in zip(started, readers, strict=True):
-        reader.join()
-        client.process.stderr.close()
-    assert codes == [0] * len(codes), [client.lines for client in started]
-
-
-def _read(process: subprocess.Popen[str], lines: list[str]) -> None:
-    lines.extend(iter(process.stderr.readline, ""))
-
-
-@pytest.fixture(scope="session")
-def sentence(samples: Path) -> np.ndarray:
-    """4 s of speech that ends in a pause."""
-    return samples_of(samples / "01.mp3")[: 4 * SAMPLE_RATE]
-
-
-@pytest.fixture(scope="session")
-def texts(server, tmp_path_factory):
-    """Gives what the server makes of a recording as a file."""
-    import wave
-
-    def transcribe(recording: np.ndarray) -> str:
-        path = tmp_path_factory.mktemp("file") / "speech.wav"
-        with wave.open(str(path), "wb") as file:
-            file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
-            file.writeframes((np.clip(recording, -1, 1) * 32_767).astype("<i2").tobytes())
-        command = [sys.executable, "-m", "capswriter", "transcribe", str(path)]
-        command += ["--server", server.url, "--stdout", "--format", "txt"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    return transcribe
-
-
-def plain(text: str) -> str:
-    """A text without what a pause more or less at its ends may change."""
-    return "".join(each for each in text.casefold() if each.isalnum())
-
-
-def arrives(there: Field, client: Client, wanted: str) -> None:
-    """Wait until a field holds a text; tells what it holds, and what was recognised, if not."""
-    end = time.monotonic() + PATIENCE_S
-    while plain(there.text) != wanted and time.monotonic() < end:
-        time.sleep(0.01)
-    known = [record.text for record in client.records()]
-    assert plain(there.text) == wanted, (there.text, known, client.lines)
-
-
-def hold(hand: Hand, sound: Sound, recording: np.ndarray, key: str = "Caps_Lock") -> None:
-    """Hold a key while a recording is played."""
-    hand.down(key)
-    sound.play(recording, SAMPLE_RATE)
-    time.sleep(LATENCY_S)
-    hand.up(key)
 
 
 def test_what_is_said_while_caps_lock_is_held_is_in_the_text_field(

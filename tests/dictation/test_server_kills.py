@@ -100,13 +100,13 @@ async def test_a_server_killed_at_any_moment_costs_no_dictation_and_doubles_none
             async def talk(it=it, over=over) -> None:
                 while not over.is_set():
                     await dictate(it, said, draw.randint(1, 3))
-                    await asyncio.sleep(draw.uniform(0, 0.3))
+                    await asyncio.sleep(draw.uniform(0, 1))
 
             talking = asyncio.create_task(talk())
             for _ in range(kills // lives):
                 starting = serving_at(unused_port, tmp_path, MARKED)
                 server = await asyncio.to_thread(starting.__enter__)
-                await asyncio.sleep(draw.uniform(0, 1.2))
+                await asyncio.sleep(draw.uniform(0, 2))
                 said.stages.update(
                     {r.state for r in read_journal(it.folder)[-4:] if r.state in UNDER_WAY}
                     or {"none"}
