@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
+from client.emulated import serving
+from dictation.emulated_microphones import V1_0, V2_6
 from dictation.fake_desktop import BROWSER, EDITOR, FakeDesktop
 from dictation.microphone.faked import Sound
 from dictation.roles import language_model
@@ -107,6 +109,16 @@ async def test_a_tap_is_the_keys_own_and_escape_drops_what_was_said(tmp_path, fa
         it.release()
         await it.dictate(1)
         assert await it.until_typed(1) == [(EDITOR.id, heard(2, 4))]
+
+
+@pytest.mark.parametrize("version", [V1_0, V2_6])
+async def test_an_old_server_s_texts_are_typed_once(tmp_path, phrase, version):
+    async with serving(version()) as url, client(tmp_path, url, phrase) as it:
+        for seconds in (2, 1):
+            await it.dictate(seconds)
+        typed = await it.until_typed(2)
+        await it.until_state(State.DELIVERED, State.DELIVERED)
+        assert typed == [(EDITOR.id, "2 s"), (EDITOR.id, "1 s")]
 
 
 async def test_commands_start_and_stop_without_a_key(tmp_path, fake, phrase):
