@@ -20,6 +20,7 @@ pytest.importorskip("Xlib", reason="python-xlib is not installed")
 from desktop.fields import SYSTEM_PYTHON, Field
 from desktop.x_server import Hand, Window, until, x_server
 
+from capswriter.dictation.keys.x11 import X11Keys
 from capswriter.dictation.output import (
     How,
     Newlines,
@@ -209,6 +210,34 @@ def test_a_text_is_kept_whole_whatever_is_pressed_meanwhile(writer, field, hand,
     typing.join()
     keys.close()
     assert pressed > 1
+    there.wait(text)
+
+
+def test_capitals_stay_on_whenever_the_shortcut_is_pressed(writer, field, hand, display):
+    from Xlib import X
+    from Xlib.display import Display
+    from Xlib.ext import xtest
+
+    there, presser = field(), Display(display)
+    caps = presser.keysym_to_keycode(0xFFE5)
+    hand.tap("Caps_Lock")
+    keys = X11Keys(["caps_lock"], display)
+    keys.start(lambda _: None)
+    text, pressed = chinese(1500) + "aBcD" * 300, 0
+    typing = threading.Thread(target=lambda: writer.write(writer.output(), text))
+    typing.start()
+    while typing.is_alive():
+        for kind in (X.KeyPress, X.KeyRelease):
+            xtest.fake_input(presser, kind, caps)
+            presser.sync()
+            time.sleep(0.03)
+        pressed += 1
+    typing.join()
+    time.sleep(0.1)
+    keys.stop()
+    presser.close()
+    assert pressed > 3
+    assert hand.capitals()
     there.wait(text)
 
 

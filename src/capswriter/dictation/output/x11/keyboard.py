@@ -12,7 +12,9 @@ What was measured, and what follows from it:
   between looking at it and typing: what the window got is known to the character. A burst takes
   about a millisecond.
 - Modifiers that are down are waited for, then released for good: pressing them again could leave
-  one down that was let go of meanwhile. A lock is taken off and put back; a Caps Lock that is held
+  one down that was let go of meanwhile. Capitals are taken off for a burst and put back at once,
+  while nobody else is served: a press of Caps Lock that saw them off in between would have them
+  off for good, as the shortcuts put them back to what they saw. A Caps Lock that is held
   down stays on until it is let go, is perhaps the shortcut of the next dictation, and is left
   alone: Shift is turned about for the layout's letters instead. Each of them may be pressed in the
   middle of a text: with another modifier than it was planned for, a burst is planned anew.
@@ -24,13 +26,13 @@ What was measured, and what follows from it:
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from capswriter.dictation.output.base import SOFT_BREAK, OutputUnavailable, Typed
-from capswriter.dictation.output.x11.connection import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from Xlib.display import Display
 
@@ -148,19 +150,20 @@ class Keyboard:
     Args:
         display: a connection that is used for nothing else meanwhile.
         windows: of that connection.
-        name: of the server; None for ``$DISPLAY``.
 
     Raises:
         OutputUnavailable: the server lacks what it needs.
     """
 
-    def __init__(self, display: Display, windows: Windows, name: str | None) -> None:
+    def __init__(self, display: Display, windows: Windows) -> None:
         self._display = display
         self._windows = windows
         self._root = display.screen().root
         from capswriter.dictation.keys.xkb import Locks  # noqa: PLC0415  it needs Xlib
 
-        self._locks = Locks(connect(name))
+        # On the same connection, as no other one is served while keys are sent. It is told no
+        # longer when the keyboard's map changes: it reads the map anew for each text.
+        self._locks = Locks(display)
         self._unread: set[int] = set()
         """Borrowed keys whose meaning the window may still have to ask for."""
         self._changed = False
@@ -168,7 +171,6 @@ class Keyboard:
         self._free = NONE_DOWN
         """Keys that were down when nobody had the keyboard."""
         if not display.has_extension("XTEST") or not self._locks.present:
-            self._locks.close()
             raise OutputUnavailable(
                 "this X server has no XTEST or no XKEYBOARD extension, so nothing can be typed: "
                 "use output clipboard"
@@ -181,31 +183,24 @@ class Keyboard:
             strokes: as ``Desktop.type`` takes them.
             into: the window of the application; 0 for whatever has the focus.
         """
-        done = unlocked = 0
-        try:
-            while True:
-                unlocked |= self._unlock()
-                layout = self._ready()
-                typed = self._type(strokes[done:], layout, into)
-                done += typed.strokes
-                if typed.why != CHANGED:
-                    return Typed(done, typed.why)
-        finally:
-            if unlocked:
-                self._locks.lock(unlocked, on=True)
+        done = 0
+        while True:
+            typed = self._type(strokes[done:], self._ready(), into)
+            done += typed.strokes
+            if typed.why != CHANGED:
+                return Typed(done, typed.why)
 
-    def press(self, keysyms: Sequence[int], into: int) -> bool:
-        """Press keys together, in the order given, if the window has the focus."""
+    def press(self, keysyms: Sequence[int], into: int) -> str:
+        """Press keys together, in the order given, if the window has the focus; give why not."""
         layout = self._ready()
         focus = self._windows.focus()
         if into and self._windows.owner(focus) != into:
-            return False
+            return MOVED
         codes = [layout.plain.get(keysym, 0) for keysym in keysyms]
         if not all(codes):
-            return False
+            return "this keyboard lacks one of the keys that paste"
         events = [(code, True) for code in codes] + [(c, False) for c in codes[::-1]]
-        # Whatever lock is on, these are the same keys.
-        return not self._grabbed(events, focus, self._state())
+        return self._grabbed(events, focus, layout.state)
 
     def close(self) -> None:
         """Give back the keys that were borrowed."""
@@ -214,7 +209,6 @@ class Keyboard:
             for keycode in self._lent:
                 self._display.change_keyboard_mapping(keycode, [(0,)])
             self._display.sync()
-        self._locks.close()
 
     def _type(self, strokes: str, layout: Layout, into: int) -> Typed:
         """Type with one layout; see ``type``."""
@@ -234,12 +228,21 @@ class Keyboard:
                 return Typed(done, sent.why)
         return Typed(done)
 
-    def _unlock(self) -> int:
-        """Take capitals off; give the mask of what was on."""
-        locked = self._locks.locked() & LOCK
-        if locked:
-            self._locks.lock(locked, on=False)
-        return locked
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Have the server serve nobody else, and capitals off."""
+        self._display.grab_server()
+        locked = 0
+        try:
+            locked = self._locks.locked() & LOCK
+            if locked:
+                self._locks.lock(locked, on=False)
+            yield
+        finally:
+            if locked:
+                self._locks.lock(locked, on=True)
+            self._display.ungrab_server()
+            self._display.sync()
 
     def _state(self) -> int:
         """The modifiers and the group that are on."""
@@ -250,7 +253,8 @@ class Keyboard:
         self._free = NONE_DOWN
         rows = self._display.get_keyboard_mapping(FIRST_KEYCODE, LAST_KEYCODE - FIRST_KEYCODE + 1)
         self._lift_modifiers()
-        layout = Layout(rows, self._state())
+        with self._alone():
+            layout = Layout(rows, self._state())
         self._shift = layout.plain.get(SHIFT, 0)
         return layout
 
@@ -353,8 +357,7 @@ class Keyboard:
         from Xlib import X  # noqa: PLC0415
         from Xlib.ext import xtest  # noqa: PLC0415
 
-        self._display.grab_server()
-        try:
+        with self._alone():
             if self._windows.focus() != focus:
                 return MOVED
             if self._is_taken():
@@ -365,9 +368,6 @@ class Keyboard:
                 xtest.fake_input(self._display, X.KeyPress if down else X.KeyRelease, keycode)
             self._windows.focus()  # its reply comes when the keys have gone to their window
             return ""
-        finally:
-            self._display.ungrab_server()
-            self._display.sync()
 
     def _is_taken(self) -> bool:
         """Whether another program has the keyboard because of a key that is down.
