@@ -46,6 +46,18 @@ class FakeEngine:
         return Transcript("".join(token.text for token in tokens), "en", tuple(tokens))
 
 
+class BriefEngine(FakeEngine):
+    """Says one word, ``brief``, whatever it hears."""
+
+    def transcribe(self, samples: Samples, options: Options) -> Transcript:
+        token = Token("brief", 0.0, len(samples) / SAMPLE_RATE)
+        return Transcript(token.text, "en", (token,))
+
+
+def load_brief(directory: Path, *, threads: int, device: str) -> BriefEngine:
+    return BriefEngine(directory)
+
+
 def load(directory: Path, *, threads: int, device: str) -> FakeEngine:
     return FakeEngine(directory)
 

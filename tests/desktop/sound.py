@@ -108,6 +108,11 @@ class Sound:
         """Disconnect a microphone."""
         self._pactl("unload-module", self._modules.pop(name))
 
+    @property
+    def plugged(self) -> list[str]:
+        """The microphones that are connected."""
+        return list(self._modules)
+
     def make_default(self, name: str) -> None:
         """Make a microphone the default, and the sink that it hears."""
         self._pactl("set-default-sink", name)

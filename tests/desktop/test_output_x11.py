@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ pytest.importorskip("Xlib", reason="python-xlib is not installed")
 from desktop.fields import SYSTEM_PYTHON, Field
 from desktop.x_server import Hand, Window, until, x_server
 
+from capswriter.dictation.keys.x11 import X11Keys
 from capswriter.dictation.output import (
     How,
     Newlines,
@@ -160,6 +162,83 @@ def test_a_held_caps_lock_changes_nothing(writer, field, hand):
     writer.write(writer.output(), "abc 你好 DEF")
     hand.up("Caps_Lock")
     there.wait("abc 你好 DEF")
+
+
+@pytest.mark.parametrize("text", ["abc DEF", "你好"])
+def test_a_key_that_another_program_has_grabbed_takes_no_text(writer, field, hand, display, text):
+    from Xlib import X
+    from Xlib.display import Display
+
+    there, other = field(), Display(display)
+    keycode = other.keysym_to_keycode(0xFFC6)  # F9
+    other.screen().root.grab_key(keycode, 0, False, X.GrabModeAsync, X.GrabModeAsync)
+    other.sync()
+    hand.down("F9")
+    outcomes: list = []
+    typing = threading.Thread(target=lambda: outcomes.append(writer.write(writer.output(), text)))
+    typing.start()
+    time.sleep(0.5)
+    assert there.text == ""
+    other.ungrab_keyboard(X.CurrentTime)
+    other.sync()
+    typing.join()
+    hand.up("F9")
+    other.close()
+    assert outcomes[0].how is How.TYPED
+    there.wait(text)
+
+
+def test_a_text_is_kept_whole_whatever_is_pressed_meanwhile(writer, field, hand, display):
+    from Xlib import X
+    from Xlib.display import Display
+    from Xlib.ext import xtest
+
+    there, keys, pressed = field(), Display(display), 0
+    text = "".join(random.Random(5).choice("aBcDe, fGh好") for _ in range(3000))
+    caps, shift = (keys.keysym_to_keycode(keysym) for keysym in (0xFFE5, 0xFFE1))
+    typing = threading.Thread(target=lambda: writer.write(writer.output(), text))
+    typing.start()
+    until(lambda: len(there.text) > 20, "some text")
+    while typing.is_alive():
+        for keycode in (caps, shift):
+            xtest.fake_input(keys, X.KeyPress, keycode)
+            keys.sync()
+            time.sleep(0.01)
+            xtest.fake_input(keys, X.KeyRelease, keycode)
+            keys.sync()
+        pressed += 1
+    typing.join()
+    keys.close()
+    assert pressed > 1
+    there.wait(text)
+
+
+def test_capitals_stay_on_whenever_the_shortcut_is_pressed(writer, field, hand, display):
+    from Xlib import X
+    from Xlib.display import Display
+    from Xlib.ext import xtest
+
+    there, presser = field(), Display(display)
+    caps = presser.keysym_to_keycode(0xFFE5)
+    hand.tap("Caps_Lock")
+    keys = X11Keys(["caps_lock"], display)
+    keys.start(lambda _: None)
+    text, pressed = chinese(1500) + "aBcD" * 300, 0
+    typing = threading.Thread(target=lambda: writer.write(writer.output(), text))
+    typing.start()
+    while typing.is_alive():
+        for kind in (X.KeyPress, X.KeyRelease):
+            xtest.fake_input(presser, kind, caps)
+            presser.sync()
+            time.sleep(0.03)
+        pressed += 1
+    typing.join()
+    time.sleep(0.1)
+    keys.stop()
+    presser.close()
+    assert pressed > 3
+    assert hand.capitals()
+    there.wait(text)
 
 
 def test_borrowed_keys_are_given_back(writer, field, hand):

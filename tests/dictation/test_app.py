@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import threading
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from client.emulated import serving
+from dictation.emulated_microphones import V1_0, V2_6
 from dictation.fake_desktop import BROWSER, EDITOR, FakeDesktop
-from dictation.fake_keys import FakeKeys
 from dictation.microphone.faked import Sound
 from dictation.roles import language_model
+from dictation.whole_client import KEY, PATIENCE_S, client
 from marked_speech import marked, write_words
-from rich.console import Console
 from servers import serving_at, serving_fake
 
-from capswriter.audio import SAMPLE_RATE
-from capswriter.dictation.app import App
-from capswriter.dictation.assembling import Parts
 from capswriter.dictation.journal import State, read_journal
 from capswriter.dictation.keys.control import tell
-from capswriter.dictation.microphone import Microphone
-from capswriter.dictation.shortcuts import Press, Release
-from capswriter.dictation.view import View
-from capswriter.settings import ClientConfig, DictationConfig
+from capswriter.dictation.shortcuts import Press
 
 pytestmark = pytest.mark.anyio
-
-PATIENCE_S = 60.0
-AT = time.monotonic() + 10_000
-"""When the microphone begins, which is not heard in real time; nothing is late then."""
-
-QUIET = {"sounds": False, "tray": False, "notifications": False, "roles": "off"}
-KEY = "f9"
-WAITING = "waiting for the text"
 
 
 @pytest.fixture(scope="module")
@@ -56,119 +42,6 @@ def fake(words):
 def phrase(phrase) -> np.ndarray:
     """8 s of speech, whose words are w0 to w15, two in each second."""
     return marked(phrase)
-
-
-@dataclass
-class Client:
-    """A client that runs, and a hand, a mouth and an eye."""
-
-    app: App
-    keys: FakeKeys
-    sound: Sound
-    desktop: FakeDesktop
-    shown: io.StringIO
-    folder: object
-    phrase: np.ndarray
-    now: float = AT
-    task: asyncio.Task | None = None
-    spoken: int = field(default=0)
-
-    def say(self, seconds: float) -> None:
-        count = round(seconds * SAMPLE_RATE)
-        block = self.phrase[self.spoken : self.spoken + count]
-        assert len(block) == count
-        self.spoken += count
-        for start in range(0, count, 1600):
-            part = block[start : start + 1600]
-            self.sound.stream.give(part, at=self.now)
-            self.now += len(part) / SAMPLE_RATE
-
-    def silence(self, seconds: float) -> None:
-        self.sound.stream.give(np.zeros(round(seconds * SAMPLE_RATE)), at=self.now)
-        self.now += seconds
-
-    def press(self, key: str = KEY) -> None:
-        self.keys.emit(Press(key, self.now))
-
-    def release(self, key: str = KEY) -> None:
-        self.keys.emit(Release(key, self.now))
-
-    async def let_go(self, key: str = KEY) -> None:
-        """Let go of the key, and wait until the client knows."""
-        known = self.shown.getvalue().count(WAITING)
-        self.release(key)
-        await self.until(lambda: self.shown.getvalue().count(WAITING) > known, "the end")
-
-    async def until(self, holds, what="it") -> None:
-        end = time.monotonic() + PATIENCE_S
-        while not holds():
-            if self.task.done():
-                self.task.result()
-            assert time.monotonic() < end, f"{what} did not happen: {self.shown.getvalue()}"
-            await asyncio.sleep(0.01)
-
-    async def until_shown(self, text: str) -> None:
-        await self.until(lambda: text in self.shown.getvalue(), text)
-
-    async def until_typed(self, count: int) -> list:
-        await self.until(lambda: len(self.desktop.typed) >= count, f"{count} texts")
-        return self.desktop.typed
-
-    async def dictate(self, seconds: float, key: str = KEY) -> None:
-        """Hold the key while the next seconds of the phrase are spoken."""
-        self.press(key)
-        await self.until_state(State.RECORDING)
-        self.say(seconds)
-        await self.let_go(key)
-        self.silence(0.5)
-
-    def states(self) -> list[State]:
-        return [record.state for record in read_journal(self.folder)]
-
-    async def until_state(self, *states: State) -> None:
-        await self.until(
-            lambda: self.states()[-len(states) :] == list(states), f"{states}, but {self.states()}"
-        )
-
-
-@asynccontextmanager
-async def client(folder, url, phrase, *, sound=None, desktop=None, **settings):
-    settings = {
-        "shortcuts": (f"{KEY}:hold",),
-        "keys": "x11",
-        "pre_roll": 0.0,
-        "tail": 0.0,
-        **QUIET,
-        **settings,
-    }
-    config = DictationConfig(**settings)
-    keys, sound, shown = FakeKeys(), sound or Sound(), io.StringIO()
-    desktop = desktop or FakeDesktop()
-    view = View(Console(file=shown, width=1000))
-    parts = Parts(config, ClientConfig(server=url), folder / "config.py")
-
-    def make_microphone(device, **options):
-        return Microphone(device, sound=lambda: sound, **options)
-
-    app = App(
-        parts,
-        view,
-        make_keys=lambda shortcuts, backend: keys,
-        make_microphone=make_microphone,
-        make_desktop=lambda: desktop,
-        journal=folder / "journal",
-        socket=folder / "run",
-    )
-    running = Client(app, keys, sound, desktop, shown, folder / "journal", phrase)
-    running.task = asyncio.create_task(app.run())
-    try:
-        await running.until_shown("ready: ")
-        yield running
-    finally:
-        app.end()
-        await asyncio.wait_for(running.task, PATIENCE_S)
-    assert desktop.is_closed
-    assert keys.told[-1] == "stop"
 
 
 def heard(first: int, last: int) -> str:
@@ -238,6 +111,16 @@ async def test_a_tap_is_the_keys_own_and_escape_drops_what_was_said(tmp_path, fa
         assert await it.until_typed(1) == [(EDITOR.id, heard(2, 4))]
 
 
+@pytest.mark.parametrize("version", [V1_0, V2_6])
+async def test_an_old_server_s_texts_are_typed_once(tmp_path, phrase, version):
+    async with serving(version()) as url, client(tmp_path, url, phrase) as it:
+        for seconds in (2, 1):
+            await it.dictate(seconds)
+        typed = await it.until_typed(2)
+        await it.until_state(State.DELIVERED, State.DELIVERED)
+        assert typed == [(EDITOR.id, "2 s"), (EDITOR.id, "1 s")]
+
+
 async def test_commands_start_and_stop_without_a_key(tmp_path, fake, phrase):
     async with client(tmp_path, fake.url, phrase) as it:
         assert await asyncio.to_thread(tell, "toggle", folder=tmp_path / "run") == "started"
@@ -300,6 +183,28 @@ async def test_what_was_not_sent_stays_and_comes_late_at_the_next_start(
         assert it.desktop.typed == []
         await it.until_shown("late, and not typed: w0 w1;")
     assert [record.text for record in read_journal(it.folder)] == [heard(0, 2), heard(2, 4)]
+
+
+async def test_a_text_that_is_being_typed_at_the_end_is_typed_whole_and_noted(
+    tmp_path, fake, phrase
+):
+    typing, go_on = threading.Event(), threading.Event()
+
+    class Slow(FakeDesktop):
+        def type(self, strokes, into):
+            typing.set()
+            assert go_on.wait(PATIENCE_S)
+            return super().type(strokes, into)
+
+    desktop, settings = Slow(), {"archive": True, "archive_folder": tmp_path / "archive"}
+    async with client(tmp_path, fake.url, phrase, desktop=desktop, **settings) as it:
+        await it.dictate(1)
+        await it.until(typing.is_set, "the typing")
+        it.app.end()
+        await asyncio.sleep(0.2)
+        go_on.set()
+    assert (desktop.typed, it.states()) == ([(EDITOR.id, heard(0, 2))], [State.DELIVERED])
+    assert len(list((tmp_path / "archive").glob("*/*/assets/*.mp3"))) == 1
 
 
 async def test_late_texts_are_typed_if_they_shall_be(tmp_path, fake, phrase, unused_port):

@@ -345,6 +345,40 @@ def test_the_command_where_all_is_fine(monkeypatch, capsys):
     assert seen[0].hotwords == Path("hot.txt")
 
 
+def test_the_command_goes_by_the_settings_of_dictation(tmp_path, unused_port):
+    (tmp_path / "hot.txt").write_text("CapsWriter\n")
+    (tmp_path / "config.py").write_text(
+        "from capswriter.settings import ClientConfig, DictationConfig, ServerConfig\n"
+        "server, client = ServerConfig(), ClientConfig()\n"
+        "dictation = DictationConfig(shortcuts=['cap_lock:toggle'], keys='x11', output='stdout',\n"
+        "    device='the one on the desk', roles='off', rules='off', local=True)\n"
+    )
+    config = ("--json", "--config", str(tmp_path / "config.py"))
+    server = {"CAPSWRITER_CLIENT_SERVER": f"ws://127.0.0.1:{unused_port}"}
+
+    def found(*flags: str, **variables: str) -> dict[str, str]:
+        told = json.loads(doctor(*config, *flags, **server, **variables).stdout)
+        return {each["check"]: " ".join((each["says"], *each["mend"])) for each in told["checks"]}
+
+    by_file = found()
+    assert "cap_lock" in by_file["keyboard"]
+    assert by_file["typing"].strip() == "texts are printed"
+    assert by_file["corrections"].strip() == str(tmp_path / "hot.txt")
+    assert by_file["roles"].strip() == "none are used"
+    assert "dictation starts one by itself" in by_file["server"]
+    otherwise = found(CAPSWRITER_DICTATION_KEYS="none", CAPSWRITER_DICTATION_HOTWORDS="off")
+    assert "it is not listened to" in otherwise["keyboard"]
+    assert otherwise["corrections"].strip() == "none are used"
+    assert "cap_lock" not in found("--key", "f9")["keyboard"]
+
+
+def test_a_setting_of_dictation_that_is_wrong_is_one_line():
+    result = doctor(CAPSWRITER_DICTATION_OUTPUT="smoke")
+    assert result.returncode != 0
+    assert len(result.stderr.splitlines()) == 1
+    assert "CAPSWRITER_DICTATION_OUTPUT" in result.stderr
+
+
 HANGING = """
 import atexit, threading, time
 import capswriter.cli.doctor as command

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from capswriter.dictation.doctor import CHECKS, Needs, examine
-from capswriter.settings import ClientConfig, ServerConfig, load
+from capswriter.dictation.assembling import Parts
+from capswriter.dictation.doctor import CHECKS, examine
+from capswriter.settings import ClientConfig, DictationConfig, ServerConfig, load
 
 if TYPE_CHECKING:
     from capswriter.dictation.doctor import Finding
@@ -41,19 +43,16 @@ def command(
 ) -> int:
     """Say whether dictation can work here, and what to mend; exits with 1 if something is.
 
-    It looks at the keyboard, the microphone, the server, its model, typing, your files of hotwords,
-    rules and roles, and the folder of dictations. It takes a second or two, and changes nothing.
+    It goes by your settings and looks at the keyboard, the microphone, the server, its model,
+    typing, your files of hotwords, rules and roles, and the folder of dictations. It takes a second
+    or two, and changes nothing.
     """
-    flags = {"server": server, "token": token}
-    client = load(ClientConfig, flags, config_file=config_file).value
+    client = load(ClientConfig, {"server": server, "token": token}, config_file=config_file).value
+    dictation = load(DictationConfig, {"device": device}, config_file=config_file)
     serving = load(ServerConfig, config_file=config_file).value
     given = {"keys": keys, "hotwords": hotwords, "rules": rules}
-    needs = Needs(
-        microphone=device,
-        server=client.server,
-        token=client.token,
-        model=serving.model,
-        model_dir=serving.model_dir,
+    needs = replace(
+        Parts(dictation.value, client, dictation.config_file).needs(serving),
         **{key: value for key, value in given.items() if value},  # type: ignore[arg-type]
     )
     findings: list[Finding] = []

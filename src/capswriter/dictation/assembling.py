@@ -12,6 +12,7 @@ import platformdirs
 from capswriter.client.local import Local
 from capswriter.dictation.archive import Archive
 from capswriter.dictation.broadcast import Broadcast, Control, Target
+from capswriter.dictation.doctor.needs import Needs
 from capswriter.dictation.keys.choose import Backend
 from capswriter.dictation.keys.names import find_key
 from capswriter.dictation.output.base import Newlines, PasteKeys, Way
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from capswriter.dictation.output.output import OutputSettings
     from capswriter.dictation.shortcuts import Command
-    from capswriter.settings import ClientConfig, DictationConfig
+    from capswriter.settings import ClientConfig, DictationConfig, ServerConfig
     from capswriter.settings.application import Application
 
 DAY_S = 24 * 3600.0
@@ -89,22 +90,59 @@ class Parts:
 
     def corrections(self) -> Corrections:
         """The corrections; reading the files takes its time."""
-        config = self.config
-        return Corrections(
-            self._place(config.hotwords, "hot.txt"),
-            self._place(config.rules, "hot-rule.txt"),
-            bare_up_to=config.bare_up_to,
-        )
+        return Corrections(self.hotwords, self.rules, bare_up_to=self.config.bare_up_to)
 
     def roles(self) -> Roles | None:
         """The roles, where there are to be any."""
+        folder = self.roles_folder
+        return None if folder is None else Roles(folder, self.endpoint)
+
+    @property
+    def hotwords(self) -> Path | None:
+        """The file of hotwords; None for none."""
+        return self._place(self.config.hotwords, "hot.txt")
+
+    @property
+    def rules(self) -> Path | None:
+        """The file of rules; None for none."""
+        return self._place(self.config.rules, "hot-rule.txt")
+
+    @property
+    def roles_folder(self) -> Path | None:
+        """The folder of roles; None for none."""
+        return self._place(self.config.roles, "roles")
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Whom roles ask that name none."""
         config = self.config
-        folder = self._place(config.roles, "roles")
-        if folder is None:
-            return None
-        key_file = config.role_key_file
-        shared = Endpoint(config.role_url, config.role_model, config.role_key_env, key_file)
-        return Roles(folder, shared)
+        return Endpoint(
+            config.role_url, config.role_model, config.role_key_env, config.role_key_file
+        )
+
+    def needs(self, serving: ServerConfig) -> Needs:
+        """What the doctor examines.
+
+        Args:
+            serving: the settings of a server on this computer.
+        """
+        config = self.config
+        return Needs(
+            # As they are written: one that is misspelt is what a check has to find.
+            keys=tuple(written.partition(":")[0] for written in config.shortcuts),
+            backend=self.backend(),
+            microphone=config.device,
+            server=self.client.server,
+            token=self.client.token,
+            starts_server=config.local,
+            model=serving.model,
+            model_dir=serving.model_dir,
+            way=config.output,
+            hotwords=self.hotwords,
+            rules=self.rules,
+            roles=self.roles_folder,
+            shared=self.endpoint,
+        )
 
     def archive(self, on_trouble: Callable[[str], None]) -> Archive | None:
         """The archive, where there is to be one."""

@@ -193,7 +193,14 @@ class Delivering:
     async def _write(self, entry: Entry, text: str, window: Window | None) -> str:
         await self._let_go()
         await entry.delivering(text)
-        outcome = await self._ways.output.write(text, window)
+        writing = asyncio.ensure_future(self._ways.output.write(text, window))
+        try:
+            outcome = await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # What has begun is done and noted; the program ends afterwards.
+            outcome = await writing
+            if (task := asyncio.current_task()) is not None:
+                task.cancel()
         self._has_written(entry, text, outcome)
         return text
 

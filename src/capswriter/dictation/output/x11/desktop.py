@@ -52,7 +52,7 @@ class X11Desktop:
     def __init__(self, display: str | None = None) -> None:
         self._display = connect(display)
         self._windows = Windows(self._display)
-        self._keyboard = Keyboard(self._display, self._windows, display)
+        self._keyboard = Keyboard(self._display, self._windows)
         self._selections = Selections(display)
 
     def missing(self, way: Way) -> str:  # noqa: ARG002
@@ -81,11 +81,8 @@ class X11Desktop:
         window = int(into.id) if into else self._windows.owner(self._windows.focus())
         for name in names:
             self._selections.offer_text(name, text, passing=True)
-        if not self._keyboard.press(KEYS[keys], window):
-            why = "the focus has moved to another window"
-        elif self._taken(names, window):
-            why = ""
-        else:
+        why = self._keyboard.press(KEYS[keys], window)
+        if not why and not self._taken(names, window):
             why = f"the window has not taken what was pasted with {keys.value}"
         for name in names:
             if not why or name != "CLIPBOARD":

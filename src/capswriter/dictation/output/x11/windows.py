@@ -25,6 +25,12 @@ LOOK_S = 0.006
 QUIET_LOOKS = 4
 """How often in a row a process must have done nothing to be idle."""
 
+FIRST_QUIET_LOOKS = 150
+"""The same for its first thread, where others never rest."""
+
+GONE = "gone"
+"""What a thread has used that has ended."""
+
 REMOTE_S = 0.3
 """Seconds given to a program of which nothing can be known, on another computer."""
 
@@ -164,19 +170,24 @@ class Windows:
     def _wait_idle(self, process: Path) -> bool:
         """Wait until a process sleeps and has used no processor time for a while; whether it has.
 
-        It may sleep because it waits for the server, so the server must not be behind either.
+        It may sleep because it waits for the server, so the server must not be behind either. On a
+        busy machine its first thread may sleep because another one, which waits for the server on
+        its behalf (as Tk's does), waits for a processor: so all of them are watched.
         """
         end = time.monotonic() + ANSWER_S
-        used, quiet = "", 0
-        while quiet < QUIET_LOOKS:
+        before: dict[str, str] = {}
+        quiet = first_quiet = 0
+        while quiet < QUIET_LOOKS and first_quiet < FIRST_QUIET_LOOKS:
             if time.monotonic() >= end:
                 return False
             time.sleep(LOOK_S)
             self._display.sync()
-            now = _read(process / "schedstat").partition(" ")[0]
-            state = _read(process / "stat").rpartition(")")[2].strip()[:1]
-            quiet = quiet + 1 if now == used and state in {"S", ""} else 0
-            used = now
+            now = {thread.name: _used(thread) for thread in process.glob("task/*")}
+            quiet = quiet + 1 if now == before and all(now.values()) else 0
+            first = now.get(process.name, GONE)
+            is_first_quiet = first and first == before.get(process.name, GONE)
+            first_quiet = first_quiet + 1 if is_first_quiet else 0
+            before = now
         return True
 
     def _property(self, window: Any, name: str) -> Any:
@@ -188,6 +199,13 @@ class Windows:
         if value is None:
             return ""
         return value if isinstance(value, str) else bytes(value).decode("utf-8", "replace")
+
+
+def _used(thread: Path) -> str:
+    """The processor time that a thread has used; empty unless it sleeps."""
+    state = _read(thread / "stat").rpartition(")")[2].strip()[:1]
+    used = _read(thread / "schedstat").partition(" ")[0]
+    return (used or GONE) if state in {"S", ""} else ""
 
 
 def _read(path: Path) -> str:
