@@ -94,6 +94,22 @@ def listening(display: str, *shortcuts: Shortcut) -> Iterator[Dictations]:
         loop.close()
 
 
+def test_a_key_that_follows_a_tap_of_another_at_once_is_not_missed(display, hand, window):
+    from Xlib import X
+    from Xlib.display import Display
+    from Xlib.ext import xtest
+
+    presser = Display(display)
+    caps, f9 = (presser.keysym_to_keycode(keysym) for keysym in (0xFFE5, 0xFFC6))
+    with listening(display, Shortcut("caps_lock"), Shortcut("f9", Mode.TOGGLE)) as told:
+        for keycode in (caps, f9):
+            xtest.fake_input(presser, X.KeyPress, keycode)
+            xtest.fake_input(presser, X.KeyRelease, keycode)
+        presser.sync()
+        told.wait("Start", "Cancel", "Start")
+    presser.close()
+
+
 def test_holding_caps_lock_starts_and_stops_and_leaves_capitals_alone(display, hand, window):
     with listening(display, Shortcut("caps_lock")) as told:
         hand.down("Caps_Lock")

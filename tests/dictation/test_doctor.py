@@ -366,7 +366,8 @@ def test_the_command_goes_by_the_settings_of_dictation(tmp_path, unused_port):
     assert by_file["corrections"].strip() == str(tmp_path / "hot.txt")
     assert by_file["roles"].strip() == "none are used"
     assert "dictation starts one by itself" in by_file["server"]
-    otherwise = found(CAPSWRITER_DICTATION_KEYS="none", CAPSWRITER_DICTATION_HOTWORDS="off")
+    names = {"KEYS": "none", "SHORTCUTS": "f9", "HOTWORDS": "off"}
+    otherwise = found(**{f"CAPSWRITER_DICTATION_{name}": value for name, value in names.items()})
     assert "it is not listened to" in otherwise["keyboard"]
     assert otherwise["corrections"].strip() == "none are used"
     assert "cap_lock" not in found("--key", "f9")["keyboard"]

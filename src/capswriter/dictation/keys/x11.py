@@ -215,6 +215,7 @@ class X11Keys:
         if not grabbed.key.is_button:
             self._display.ungrab_keyboard(X.CurrentTime)
             self._display.flush()
+        self._look()  # a key that was let go of just before would keep this one from dictating
         if (down := self._down.get(name)) is not None:
             if not grabbed.key.is_button and self._repeats(grabbed.number):
                 return
