@@ -231,7 +231,6 @@ class WorkerProcess:
                 while True:
                     self._tell(self._receive, self._pipe.recv())
         finally:
-            self._pipe.close()
             self._process.join(CLOSING_TIME)
             if self._process.is_alive():
                 self._process.kill()
@@ -256,6 +255,7 @@ class WorkerProcess:
             self._answer.set_result(message)
 
     def _die(self, death: Death) -> None:
+        self._pipe.close()  # here, as the event loop writes to it: nothing can come in between
         if not self.dead.done():
             self.dead.set_result(death)
 
