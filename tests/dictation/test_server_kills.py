@@ -115,6 +115,7 @@ async def test_a_server_killed_at_any_moment_costs_no_dictation_and_doubles_none
                 await asyncio.to_thread(starting.__exit__, None, None, None)
             over.set()
             await talking
+            await dictate(it, said, 1)  # with no server there
         assert not [r for r in read_journal(it.folder) if r.state in UNDER_WAY]
     records = read_journal(it.folder)
     unsent = [record.name for record in records if record.state is State.UNSENT]
