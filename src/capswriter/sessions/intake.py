@@ -124,6 +124,13 @@ class Intake:
         """Free what was stored; a ``take`` that waits returns."""
         self._spool.close()
 
+    def release(self) -> None:
+        """Free the decoder, which has threads of its own; call it after the last ``take``.
+
+        Python would find it late, as an utterance is in cycles with its tasks.
+        """
+        self._blocks = None
+
     def _limit(self, seconds: float) -> None:
         if seconds > self._longest:
             hours = self._longest / 3600

@@ -302,6 +302,7 @@ class Utterance:
         finally:
             self._heard.put_nowait(None)  # whoever awaits this task learns how it ended
             if own is not None:
+                own.submit(self._intake.release)  # after what is being taken
                 own.shutdown(wait=False)
 
     async def _cut_all(self, executor: ThreadPoolExecutor) -> None:
