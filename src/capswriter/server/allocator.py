@@ -38,7 +38,7 @@ def collect_less() -> None:
     """Keep Python's collector from what was made until now, and from looking at every sentence.
 
     A text is hundreds of tokens, which come and go without cycles. Measured under full load, the
-    event loop's thread spends 8 % of its time in the collector otherwise.
+    event loop's thread spends 7 % of its time in the collector otherwise.
     """
     gc.collect()
     gc.freeze()
