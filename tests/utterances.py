@@ -30,14 +30,14 @@ class LoudIsSpeech:
     def __init__(self) -> None:
         self._rest = np.zeros(0, np.float32)
 
-    def push(self, samples: Samples) -> Samples:
+    def push(self, samples: Samples, *, last: bool = False) -> Samples:
         stream = np.concatenate((self._rest, samples))
         whole = len(stream) // FRAME * FRAME
         self._rest = stream[whole:]
-        return (stream[:whole].reshape(-1, FRAME).max(axis=1) > 0).astype(np.float32)
-
-    def finish(self) -> Samples:
-        return np.zeros(min(1, len(self._rest)), np.float32)
+        loud = stream[:whole].reshape(-1, FRAME).max(axis=1) > 0
+        unfilled = last and len(self._rest) > 0
+        self._rest = self._rest[:0] if unfilled else self._rest
+        return np.append(loud, [False] * unfilled).astype(np.float32)
 
 
 @contextmanager

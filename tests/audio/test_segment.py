@@ -41,14 +41,9 @@ class ScriptedDetector:
         self._probabilities = probabilities
         self._received = self._given = 0
 
-    def push(self, samples: Samples) -> Samples:
+    def push(self, samples: Samples, *, last: bool = False) -> Samples:
         self._received += len(samples)
-        return self._give(self._received // FRAME)
-
-    def finish(self) -> Samples:
-        return self._give(-(-self._received // FRAME))
-
-    def _give(self, until: int) -> Samples:
+        until = -(-self._received // FRAME) if last else self._received // FRAME
         given = self._probabilities[self._given : until]
         self._given = until
         return np.array(given, np.float32)
@@ -60,15 +55,21 @@ def numbered(total: int) -> Samples:
 
 
 def cut(
-    labels: list[bool] | list[float], total: int, policy: SegmentPolicy, blocks: Sequence[int] = ()
+    labels: list[bool] | list[float],
+    total: int,
+    policy: SegmentPolicy,
+    blocks: Sequence[int] = (),
+    *,
+    told: bool = False,
 ) -> list[Segment]:
     segmenter = Segmenter(policy, detector=ScriptedDetector([float(label) for label in labels]))
     stream = numbered(total)
     segments: list[Segment] = []
     edges = sorted({min(block, total) for block in blocks})
-    for start, end in itertools.pairwise([0, 0, *edges, total, total]):
+    for start, end in itertools.pairwise([0, 0, *edges]):
         segments += segmenter.push(stream[start:end])
-    return segments + segmenter.finish()
+    rest = stream[edges[-1] if edges else 0 :]
+    return segments + segmenter.push(rest, last=told) + segmenter.finish()
 
 
 def plain(segments: list[Segment]) -> list[tuple[object, ...]]:
@@ -227,6 +228,14 @@ def test_segments_do_not_depend_on_the_blocks_that_are_pushed(stream, policy, bl
     assert plain(cut(*stream, policy, blocks)) == plain(cut(*stream, policy))
 
 
+@MANY
+@given(streams(), policies(), st.lists(st.integers(0, 3000 * FRAME), max_size=3))
+def test_segments_are_the_same_where_the_last_samples_are_told_to_be_the_last(
+    stream, policy, blocks
+):
+    assert plain(cut(*stream, policy, blocks, told=True)) == plain(cut(*stream, policy))
+
+
 def test_segments_do_not_depend_on_blocks_of_one_sample():
     labels = [False] * 20 + [True] * 60 + [False] * 9 + [True] * 15
     total = len(labels) * FRAME - 100
@@ -328,7 +337,7 @@ def segments_of(stream: Samples, policy: SegmentPolicy) -> list[Segment]:
 
 def spoken_frames(stream: Samples) -> list[bool]:
     vad, labels, speaks = SileroVad(), [], False
-    for probability in [*vad.push(stream), *vad.finish()]:
+    for probability in vad.push(stream, last=True):
         speaks = probability >= (SPEECH_UNTIL if speaks else SPEECH_FROM)
         labels.append(bool(speaks))
     return labels

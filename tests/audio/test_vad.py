@@ -15,7 +15,7 @@ from capswriter.audio.vad import FRAME, SileroVad, published_network
 
 def whole(stream: np.ndarray) -> np.ndarray:
     vad = SileroVad()
-    return np.concatenate((vad.push(stream), vad.finish()))
+    return vad.push(stream, last=True)
 
 
 @given(st.lists(st.integers(0, 5 * SAMPLE_RATE), max_size=30))
@@ -24,7 +24,7 @@ def test_the_result_does_not_depend_on_the_blocks(samples, cuts):
     stream = samples_of(samples / "01.mp3")[: 5 * SAMPLE_RATE - 77]
     vad = SileroVad()
     blocks = np.split(stream, sorted(min(cut, len(stream)) for cut in cuts))
-    pieces = [*(vad.push(block) for block in blocks), vad.finish()]
+    pieces = [*(vad.push(block) for block in blocks), vad.push(stream[:0], last=True)]
     np.testing.assert_allclose(np.concatenate(pieces), whole(stream), atol=1e-5)
 
 
@@ -40,7 +40,7 @@ def test_the_probabilities_are_those_of_the_published_network(samples):
 def test_the_result_does_not_depend_on_blocks_of_one_sample(samples):
     stream = samples_of(samples / "01.mp3")[: SAMPLE_RATE // 2]
     vad = SileroVad()
-    pieces = [*(vad.push(stream[i : i + 1]) for i in range(len(stream))), vad.finish()]
+    pieces = [*(vad.push(stream[i : i + 1]) for i in range(len(stream))), vad.push(stream[:0], last=True)]
     np.testing.assert_allclose(np.concatenate(pieces), whole(stream), atol=1e-5)
 
 
@@ -64,4 +64,5 @@ def test_two_streams_at_once_do_not_disturb_each_other(samples):
     for start in range(0, len(stream), 1600):
         heard.append(one.push(stream[start : start + 1600]))
         other.push(stream[::-1][start : start + 1600])
-    np.testing.assert_allclose(np.concatenate([*heard, one.finish()]), whole(stream), atol=1e-5)
+    heard.append(one.push(stream[:0], last=True))
+    np.testing.assert_allclose(np.concatenate(heard), whole(stream), atol=1e-5)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -109,12 +110,11 @@ class Segment:
 class FrameDetector(Protocol):
     """Gives the probability of speech, in [0, 1], for each ``FRAME`` samples of a stream."""
 
-    def push(self, samples: Samples, /) -> Samples:
-        """Take the next samples; give the probabilities of the frames they complete."""
-        ...
+    def push(self, samples: Samples, /, *, last: bool = False) -> Samples:
+        """Take the next samples; give the probabilities of the frames they complete.
 
-    def finish(self) -> Samples:
-        """Give the probability of the last, unfilled frame, if there is one."""
+        With the last ones, a frame that is not full is judged too.
+        """
         ...
 
 
@@ -133,7 +133,8 @@ class Segmenter:
         self._vad = detector or SileroVad()
         self._tape = bytearray()  # float32 samples from ``_base`` on
         self._base = 0
-        self._labelled = 0  # samples whose frames have been judged
+        self._labelled = 0  # samples whose frames have been labelled
+        self._unfilled: list[float] = []  # the probability of a last frame that is not full
         self._speaking = False
         self._start = 0
         self._lead = 0
@@ -141,10 +142,22 @@ class Segmenter:
         self._pauses: list[tuple[int, int]] = []  # between speech, in the open segment
         self._cut: list[Segment] = []
 
-    def push(self, samples: Samples) -> list[Segment]:
-        """Take the next samples; give the segments that are complete by them."""
+    def push(self, samples: Samples, *, last: bool = False) -> list[Segment]:
+        """Take the next samples; give the segments that are complete by them.
+
+        Args:
+            samples: float32[n], mono, 16 kHz.
+            last: only ``finish`` follows, which needs not judge any more then.
+        """
         self._tape.extend(np.ascontiguousarray(samples, np.float32).view(np.uint8))
-        return self._judge(self._vad.push(samples))
+        whole = (self._total - self._labelled) // FRAME
+        probabilities = self._vad.push(samples, last=last).tolist()
+        self._unfilled += probabilities[whole:]
+        for probability in probabilities[:whole]:
+            self._label(probability)
+            if self._speech_end is not None and self._is_full():
+                self._split()
+        return self._taken()
 
     @property
     def start(self) -> int:
@@ -170,7 +183,7 @@ class Segmenter:
 
     def open_segment(self) -> Segment:
         """Give what has come so far of the segment that is not complete yet."""
-        end = self._base + len(self._tape) // 4
+        end = self._total
         samples = self._read(self._start - self._lead, end)
         return Segment(self._start, end, samples, self._lead, speech_end=self._speech_end)
 
@@ -181,10 +194,11 @@ class Segmenter:
             places: in pauses of the open segment, where it may be cut because what it sounds like
                 up to there is known. The last is taken that leaves enough to be understood.
         """
-        total = self._base + len(self._tape) // 4
-        for probability in self._vad.finish().tolist():
+        segments = self.push(np.zeros(0, np.float32), last=True)
+        total = self._total
+        for probability in self._unfilled:
             self._label(probability)
-        self._labelled = total  # the last frame may not have been full
+        self._labelled = total
         understood = (self._speech_end or 0) - _samples(LEAST)
         if place := max((place for place in places if place <= understood), default=0):
             self._cut_at(place)
@@ -193,14 +207,12 @@ class Segmenter:
             if end > self._start:
                 self._end_segment(end, speech_end=self._speech_end)
         self._skip_silence(total)
-        return self._taken()
+        return segments + self._taken()
 
-    def _judge(self, probabilities: Samples) -> list[Segment]:
-        for probability in probabilities.tolist():
-            self._label(probability)
-            if self._speech_end is not None and self._is_full():
-                self._split()
-        return self._taken()
+    @property
+    def _total(self) -> int:
+        """How many samples have come."""
+        return self._base + len(self._tape) // 4
 
     def _label(self, probability: float) -> None:
         if probability >= SPEECH_FROM:
@@ -289,6 +301,7 @@ class Segmenter:
         return taken
 
 
+@lru_cache(maxsize=64)
 def _samples(seconds: float) -> int:
     return sys.maxsize if math.isinf(seconds) else round(seconds * SAMPLE_RATE)
 

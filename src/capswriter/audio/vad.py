@@ -33,7 +33,7 @@ FRAME = 512
 _CONTEXT = 64
 """Samples before a frame that belong to what the network is given for it."""
 
-_RUN = 64
+_RUN = 256
 """Frames that the network judges in one call."""
 
 
@@ -71,35 +71,28 @@ class SileroVad:
         self._session = _session()
         self._h = np.zeros((1, 1, STATE), np.float32)
         self._c = np.zeros((1, 1, STATE), np.float32)
-        self._context = np.zeros(_CONTEXT, np.float32)
-        self._rest = np.zeros(0, np.float32)
+        self._kept = np.zeros(_CONTEXT, np.float32)  # the context, and what fills no frame yet
 
-    def push(self, samples: Samples) -> Samples:
+    def push(self, samples: Samples, /, *, last: bool = False) -> Samples:
         """Take the next samples; give the probabilities, in [0, 1], of the frames they complete.
+
+        Args:
+            samples: float32[n], mono, 16 kHz.
+            last: nothing follows; a frame that is not full is judged as if silence did.
 
         Returns:
             float32[n]; samples that fill no frame wait for the next push.
         """
+        new = len(self._kept) - _CONTEXT + len(samples)
+        silence = np.zeros(-new % FRAME if last else 0, np.float32)
+        stream = np.concatenate((self._kept, samples, silence))
+        frames = (len(stream) - _CONTEXT) // FRAME
         judged = [np.zeros(0, np.float32)]
-        while len(self._rest) + len(samples) >= FRAME:
-            count = min((len(self._rest) + len(samples)) // FRAME, _RUN)
-            taken = count * FRAME - len(self._rest)
-            stream = np.concatenate((self._context, self._rest, samples[:taken]))
-            judged.append(self._judge(stream))
-            self._context, self._rest = stream[-_CONTEXT:].copy(), samples[:0]
-            samples = samples[taken:]
-        self._rest = np.concatenate((self._rest, samples))
+        for first in range(0, frames, _RUN):
+            until = min(first + _RUN, frames)
+            judged.append(self._judge(stream[first * FRAME : until * FRAME + _CONTEXT]))
+        self._kept = stream[frames * FRAME :].copy()
         return np.concatenate(judged)
-
-    def finish(self) -> Samples:
-        """Give the probability of the last, unfilled frame, if there is one.
-
-        Returns:
-            float32[0] or float32[1].
-        """
-        if not len(self._rest):
-            return np.zeros(0, np.float32)
-        return self.push(np.zeros(FRAME - len(self._rest), np.float32))
 
     def _judge(self, stream: Samples) -> Samples:
         """Judge whole frames, the context of the first before them."""

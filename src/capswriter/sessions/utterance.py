@@ -334,7 +334,7 @@ class Utterance:
         if segmenter is None:  # the first detector loads its network
             segmenter = self._segmenter = Segmenter(policy, detector=self._ears.detector())
         samples, last = self._intake.take()
-        segments = segmenter.push(samples)
+        segments = segmenter.push(samples, last=last)
         if last:
             places = [end for start, end in known if start == segmenter.start]
             segments += segmenter.finish(places)
