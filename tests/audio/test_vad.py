@@ -40,7 +40,8 @@ def test_the_probabilities_are_those_of_the_published_network(samples):
 def test_the_result_does_not_depend_on_blocks_of_one_sample(samples):
     stream = samples_of(samples / "01.mp3")[: SAMPLE_RATE // 2]
     vad = SileroVad()
-    pieces = [*(vad.push(stream[i : i + 1]) for i in range(len(stream))), vad.push(stream[:0], last=True)]
+    pieces = [vad.push(stream[i : i + 1]) for i in range(len(stream))]
+    pieces.append(vad.push(stream[:0], last=True))
     np.testing.assert_allclose(np.concatenate(pieces), whole(stream), atol=1e-5)
 
 
