@@ -21,6 +21,7 @@ from capswriter.engines.graph import prepared
 from capswriter.engines.pieces import read_vocabulary
 from capswriter.engines.sensevoice import LONGEST, SEGMENT, SenseVoice
 from capswriter.engines.sensevoice_text import transcript_of
+from capswriter.transcript import Transcript
 
 FOLDER = Path(__file__).parent / "sensevoice"
 LAYOUTS = ("funasr", "sherpa")
@@ -208,6 +209,12 @@ def test_repeats_are_joined_and_blanks_left_out():
     assert labels.stops.tolist() == [3, 5, 7, 8]
     assert decode(np.zeros((0, 4))).ids.tolist() == []
     assert decode(np.eye(4)[[2]]).stops.tolist() == [1]
+
+
+def test_a_network_that_tells_nothing_at_all_has_heard_nothing():
+    blanks = np.zeros((9, len(VOCABULARY)), np.float32)
+    blanks[:, 0] = 1
+    assert transcript_of(decode(blanks), VOCABULARY, 0.3) == Transcript("")
 
 
 def test_what_is_asked_for_reaches_the_network(engines):

@@ -44,7 +44,7 @@ def transcript_of(labels: Labels, vocabulary: Sequence[str], duration: float) ->
 def _tokens(labels: Labels, pieces: Sequence[str], duration: float) -> Iterator[Token]:
     """Give the pieces that are text, with the space that stands before them."""
     starts = [max(0.0, (frame - TAGS) * FRAME) for frame in labels.starts.tolist()]
-    nexts = [*starts[1:], duration]
+    nexts = [*starts, duration][1:]
     rows = zip(pieces, starts, labels.stops.tolist(), nexts, strict=True)
     for piece, start, stop, following in rows:
         if stop <= TAGS or piece in SILENT or TAG.fullmatch(piece):

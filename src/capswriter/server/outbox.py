@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Message: TypeAlias = Callable[[], str]
 """Writes the message when it is sent, so that one that is replaced costs nothing."""
 
+MOMENT = 0.005
+"""Seconds that a partial waits: what was said after it goes to a worker first."""
+
 
 class Outbox:
     """Messages that wait for the socket; at most one partial for each task, and its end.
@@ -40,9 +43,9 @@ class Outbox:
         self._filled.set()
 
     def put_partial(self, task: str, message: Message) -> None:
-        """Add a message that the task's next one makes worthless."""
+        """Add a message that the task's next one makes worthless, to be sent a moment later."""
         self._waiting[task] = message
-        self._filled.set()
+        asyncio.get_running_loop().call_later(MOMENT, self._filled.set)
 
     def put_last(self, task: str, message: Message) -> None:
         """Add the task's last message, in place of a partial that still waits."""

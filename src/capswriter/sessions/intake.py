@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from enum import Enum
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -86,6 +87,13 @@ class Intake:
         """Seconds of audio received; of a container, at a guess."""
         rate = COMPRESSED if self.blocks_its_thread else self.audio_format.width * self._rate
         return self.received / rate
+
+    @property
+    def waiting(self) -> float:
+        """Seconds of audio that wait to be taken; of a container nobody knows, so it is infinite."""
+        if self.blocks_its_thread:
+            return math.inf
+        return self.seconds - self.taken / SAMPLE_RATE
 
     def write(self, data: bytes) -> None:
         """Take bytes; they need not end between two samples.

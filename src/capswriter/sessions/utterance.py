@@ -39,6 +39,9 @@ WAITING = 1
 FEW = 50
 """Tokens that are finished in a millisecond or two, but for the tables of another script."""
 
+SHORT = 0.25
+"""Seconds of audio that the event loop cuts itself: it takes half a millisecond."""
+
 LARGE = 2**20
 """Bytes that take too long to store for the event loop to do it."""
 
@@ -103,8 +106,8 @@ class Work:
 class Ears:
     """The threads in which utterances decode, detect voices and cut.
 
-    The network that detects voices releases the GIL, so two threads serve many speakers: a second
-    of audio costs 0.5 ms.
+    The network that detects voices releases the GIL, so two threads serve many: a second of audio
+    costs 0.5 ms. What a speaker adds is so little that the event loop looks at it itself.
 
     Args:
         threads: how many.
@@ -315,9 +318,12 @@ class Utterance:
             more = True
             while more:
                 known = self._guesses.beginnings() if self._guesses is not None else []
-                segments, more, last = await loop.run_in_executor(
-                    executor, self._cut, policy, known
-                )
+                if self._segmenter is not None and self._intake.waiting <= SHORT:
+                    segments, more, last = self._cut(policy, known)
+                else:
+                    segments, more, last = await loop.run_in_executor(
+                        executor, self._cut, policy, known
+                    )
                 for segment in segments:
                     self._heard.put_nowait(await self._submit(segment))
                     self._cut_until = segment.end
@@ -329,7 +335,7 @@ class Utterance:
     def _cut(
         self, policy: SegmentPolicy, known: list[tuple[int, int]]
     ) -> tuple[list[Segment], bool, bool]:
-        """In a thread: cut what there is; tell whether there may be more, and whether it ended."""
+        """Cut what there is, in a thread unless it is short; tell if there is more, and if it ended."""
         segmenter = self._segmenter
         if segmenter is None:  # the first detector loads its network
             segmenter = self._segmenter = Segmenter(policy, detector=self._ears.detector())
