@@ -138,6 +138,7 @@ def test_ten_dictations_in_a_row_leave_nothing_behind(
     assert sound.recorders() == []
 
 
+@pytest.mark.timeout(3600)  # it takes a minute for each round
 def test_figures(dictate, hand, sound, text_field, samples):
     """How long each step takes; ``scripts/bench-dictation`` prints it."""
     rounds = int(os.environ.get("CAPSWRITER_TEST_ROUNDS", "0"))

@@ -38,7 +38,7 @@ MIC_PAUSE = 1.0
 MANY = 2_000
 """Tokens that take too long to cut into pieces for the event loop to do it."""
 
-PARTIALS_EVERY = 0.5
+PARTIALS_EVERY = 1.0
 """Seconds between the partial results of a file."""
 
 FORMATS = {
