@@ -90,7 +90,7 @@ class Intake:
 
     @property
     def waiting(self) -> float:
-        """Seconds of audio that wait to be taken; of a container nobody knows, so it is infinite."""
+        """Seconds of audio that wait to be taken; infinite for a container, where nobody knows."""
         if self.blocks_its_thread:
             return math.inf
         return self.seconds - self.taken / SAMPLE_RATE

@@ -335,7 +335,7 @@ class Utterance:
     def _cut(
         self, policy: SegmentPolicy, known: list[tuple[int, int]]
     ) -> tuple[list[Segment], bool, bool]:
-        """Cut what there is, in a thread unless it is short; tell if there is more, and if it ended."""
+        """Cut what there is, in a thread unless it is short; tell if more waits, if it ended."""
         segmenter = self._segmenter
         if segmenter is None:  # the first detector loads its network
             segmenter = self._segmenter = Segmenter(policy, detector=self._ears.detector())
