@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hotword_score import CASES, corrections_of, figures_of, many_hotwords, seconds_each
 
-MISSES = {"chinese": 0, "english": 3, "changed, held out": 1}
+MISSES = {"chinese": 0, "english": 0, "changed, held out": 1}
 """Cases that are known to be missed: what would find them would change ordinary sentences."""
 
 

@@ -40,9 +40,16 @@ LIKENESS_OF_NAMES = 0.85
 NEVER = 2.0
 """A likeness that nothing reaches."""
 
+FULL_SOUND = 4
+"""Sounds from which on everyday words that sound like a hotword, and look like it, are it."""
+
 LONG_SOUND = 5
 """Sounds from which on one may be missing."""
 
+LIKENESS_OF_WORDS = 0.75
+"""The same where several words that everybody uses sound like a hotword that has no other sound."""
+
+_SAID_AS_A_LETTER = re.compile("[lmnr][bcdfgjkpqstvwxz]")  # en-vidia
 _ARTICLES = frozenset({"a", "an", "the"})
 _GAP = re.compile(r"\s*[-–]?\s*|['’._/]")  # noqa: RUF001
 _CHUNK = re.compile(r"[!-~]+")
@@ -64,6 +71,8 @@ class EnglishForms:
             sound = "" if _has_digits(form.units) else sound_of(form.spelled)
             if len(sound) > 1:
                 self._sounding[sound].append(form)
+                if _SAID_AS_A_LETTER.match(form.spelled):
+                    self._sounding[f"A{sound}"].append(form)
             if len(sound) >= LONG_SOUND:
                 for index in range(1, len(sound)):
                     self._nearly[sound[:index] + sound[index + 1 :]].append(form)
@@ -198,7 +207,8 @@ def _cost(text: str, window: Sequence[Unit], form: Form, letters: str, sounds: i
         frequent = any(frequency(word) >= FREQUENT or len(word) == 1 for word in changed)
         least = 0.6 if sounds >= LONG_SOUND else 0.7
         if frequent and not _is_unknown(changed):
-            least = NEVER
+            everyday = any(frequency(word) >= GRAMMATICAL or len(word) == 1 for word in changed)
+            least = NEVER if everyday or sounds < FULL_SOUND else LIKENESS_OF_WORDS
     return 1 - likeness if likeness >= least else None
 
 
