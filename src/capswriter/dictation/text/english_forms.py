@@ -47,7 +47,7 @@ LONG_SOUND = 5
 """Sounds from which on one may be missing."""
 
 LIKENESS_OF_WORDS = 0.75
-"""The same where several words that everybody uses sound like a hotword that has no other sound."""
+"""The same where everyday words were written that sound like a hotword."""
 
 _SAID_AS_A_LETTER = re.compile("[lmnr][bcdfgjkpqstvwxz]")  # en-vidia
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -192,7 +192,7 @@ def _cost(text: str, window: Sequence[Unit], form: Form, letters: str, sounds: i
     """How far words that sound like a form are from it, or None where they are not changed.
 
     One word has to be unknown to the dictionary, or a name. Of several, those that would change
-    must not be frequent ones.
+    must not be frequent ones, unless they are spelled much like it.
     """
     likeness: float = ratio(letters, form.spelled) / 100
     if _is_more_than(window, letters, form):
