@@ -261,6 +261,19 @@ async def test_what_could_not_be_sent_is_sent_in_order_when_a_server_comes(
 
 
 @anyio_test
+async def test_leaving_in_the_moment_in_which_a_dictation_begins_ends(
+    unused_port, phrase, tmp_path
+):
+    with anyio.fail_after(PATIENCE_S):
+        async with desk(tmp_path, f"ws://127.0.0.1:{unused_port}") as at:
+            await at.speak(phrase)
+            await at.until(Away)
+            await asyncio.sleep(0.05)  # it rests, and is woken by what begins
+            at.sender.begin(at.journal.begin())
+    assert {record.state for record in read_journal(tmp_path / "journal")} == {State.UNSENT}
+
+
+@anyio_test
 async def test_a_locked_server_is_told_and_the_dictation_stays_unsent(phrase, tmp_path):
     with serving_fake(log_level="warning", token="secret" * 4) as server:
         async with desk(tmp_path, server.url) as at:

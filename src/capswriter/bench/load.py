@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+import anyio
 import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
@@ -294,10 +295,9 @@ async def deal(
         while not given_up and (work := next(works, None)) is not None:
             began = time.monotonic()
             try:
-                limit = patience + clients * work.seconds
-                saying = caller.say(work)
-                outcome = await asyncio.wait_for(saying, None if math.isinf(limit) else limit)
-            except asyncio.TimeoutError:
+                with anyio.fail_after(patience + clients * work.seconds):
+                    outcome = await caller.say(work)
+            except TimeoutError:
                 outcome = failed(work, caller.number, began, SILENT)
             given_up = given_up or outcome.error in {CLOSED, SILENT}
             on_outcome(outcome)

@@ -27,6 +27,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import platformdirs
 from filelock import FileLock, Timeout
 
@@ -119,10 +120,12 @@ async def _listening(
         assert task is not None  # noqa: S101
         tasks.add(task)
         try:
-            line = await asyncio.wait_for(reader.readline(), PATIENCE_S)
+            with anyio.fail_after(PATIENCE_S):
+                line = await reader.readline()
             writer.write(_answer(line, secret, ask, running).encode() + b"\n")
-            await asyncio.wait_for(writer.drain(), PATIENCE_S)
-        except (OSError, ValueError, asyncio.TimeoutError):
+            with anyio.fail_after(PATIENCE_S):
+                await writer.drain()
+        except (OSError, ValueError):  # TimeoutError is one
             pass  # whoever it was does not keep to the rules, or is gone
         finally:
             tasks.discard(task)

@@ -212,8 +212,8 @@ class Sender:
 
     async def _rest(self) -> None:
         pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_S)
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), pause)
+        with anyio.move_on_after(pause):  # asyncio.wait_for loses a cancellation when it is woken
+            await self._woken.wait()
 
     async def _try(self, dictation: Dictation) -> bool:
         """Try once; tells whether that was all."""
