@@ -21,6 +21,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from capswriter.audio import SAMPLE_RATE
+from capswriter.server.front import REST
 
 pytestmark = pytest.mark.anyio
 
@@ -436,7 +437,7 @@ async def test_sessions_dropped_at_random_leave_nothing_behind(phrase, tmp_path)
 
         async def count() -> tuple[int, int, float]:
             await until(quiet)
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(REST + 1.5)  # free memory is given back by then
             return front.num_threads(), front.num_fds(), front.memory_info().rss / 1e6
 
         await talk(100)  # what is loaded and kept once, such as threads and memory pools
@@ -446,7 +447,7 @@ async def test_sessions_dropped_at_random_leave_nothing_behind(phrase, tmp_path)
         print(f"threads, files, MB: {before} before and {after} after 200 dropped sessions")
         assert after[0] <= before[0] + 4  # pools of threads grow when more comes at once
         assert after[1] <= before[1]
-        assert after[2] - before[2] < 8
+        assert after[2] - before[2] < 4
         async with talking(server.url) as talker:
             assert (await dictate(talker, audio))["text"]
 
@@ -457,6 +458,7 @@ async def test_what_a_session_costs_in_memory(speech, full):
         front = psutil.Process(server.pid)
         async with talking(server.url) as talker:
             await dictate(talker, speech)
+        await asyncio.sleep(REST + 1.5)  # free memory is given back by then
         before = front.memory_info().rss
         idle_ones = [await connect(server.url + "/ws/asr", ping_interval=None) for _ in range(200)]
         talkers = [Talker(socket) for socket in idle_ones]

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from capswriter.logs import of_connection
+from capswriter.server.allocator import tidy
 from capswriter.server.lag import LoopLag
 from capswriter.text.finish import Finishing
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from capswriter.pool import Recogniser
     from capswriter.sessions import Ears
     from capswriter.settings import ServerConfig
+
+REST = 2.0
+"""Seconds without an utterance after which memory is given back."""
 
 
 class Front:
@@ -43,6 +47,7 @@ class Front:
         self._utterances = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._rest: asyncio.TimerHandle | None = None
 
     @property
     def is_full(self) -> bool:
@@ -65,12 +70,16 @@ class Front:
         """Count an utterance from its first byte until its answer is on its way."""
         self._utterances += 1
         self._quiet.clear()
+        if self._rest:
+            self._rest.cancel()
         try:
             yield
         finally:
             self._utterances -= 1
             if not self._utterances:
                 self._quiet.set()
+                loop = asyncio.get_running_loop()
+                self._rest = loop.call_later(REST, loop.run_in_executor, None, tidy)
 
     async def drain(self) -> None:
         """Accept nothing new, and wait until every utterance has its answer."""
