@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from capswriter.protocols import capswriter as module
 from capswriter.protocols.capswriter import (
     LONGEST_TASK_ID,
     AudioFrame,
@@ -125,6 +126,50 @@ REPLY = {
 
 def without(fields: dict, *keys: str) -> dict:
     return {key: value for key, value in fields.items() if key not in keys}
+
+
+SOUND = "AAAAPwAAAL8="
+CUNNING = {
+    "as usual": json.dumps({**V1, "data": SOUND}),
+    "without spaces": json.dumps({**V1, "data": SOUND}, separators=(",", ":")),
+    "spaces everywhere": json.dumps({**V1, "data": SOUND}, separators=(" , ", " : ")),
+    "last": json.dumps({**without(V1, "data"), "data": SOUND}),
+    "inside another": json.dumps({"more": {"data": "QQ=="}, **V1, "data": SOUND}),
+    "inside another alone": json.dumps({"more": {"data": SOUND}, **without(V1, "data")}),
+    "in another's text": json.dumps({"context": '"data": "QQ=="', **V1, "data": SOUND}),
+    "twice": json.dumps(V1)[:-1] + ', "data": "' + SOUND + '"}',
+    "escaped": json.dumps({**V1, "data": SOUND}).replace("AAAAP", "\\u0041AAAP"),
+    "slashes escaped": json.dumps({**V1, "data": "////"}).replace("/", "\\/"),
+    "a quote in it": json.dumps({**V1, "data": 'AA"AA'}),
+    "no base64": json.dumps({**V1, "data": "-"}),
+    "empty": json.dumps({**V1, "data": ""}),
+    "no text": json.dumps({**V1, "data": None}),
+    "a list of texts": json.dumps({**V1, "data": [SOUND]}),
+    "absent": json.dumps(without(V1, "data")),
+    "cut off": json.dumps({**V1, "data": SOUND})[:40],
+    "cut off in the middle of it": '{"data": "AAAA',
+    "nothing but it": '{"data":',
+}
+
+
+@pytest.mark.parametrize("message", CUNNING.values(), ids=CUNNING.keys())
+def test_a_large_frame_is_read_as_a_small_one_is(message, monkeypatch):
+    def outcome() -> object:
+        try:
+            return AudioFrame.parse(message)
+        except BadFrame as error:
+            return str(error), error.task_id
+
+    as_small = outcome()
+    monkeypatch.setattr(module, "LARGE", 0)
+    assert outcome() == as_small
+
+
+@given(frames)
+def test_a_large_frame_arrives_as_it_was_sent(frame):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LARGE", 0)
+        assert AudioFrame.parse(frame.encode()) == frame
 
 
 def test_a_frame_of_v1_0_is_understood():
