@@ -44,6 +44,9 @@ MIC_FRAME = SAMPLE_RATE // 20
 FILE_FRAME = 60 * SAMPLE_RATE
 """Samples in a frame of a file."""
 
+NOBODY = str(uuid.UUID(int=0))
+"""Name of no task: that of the one in hand takes its place."""
+
 CLOSED, REFUSED = "connection_closed", "connection_refused"
 """Errors of tasks that got no answer because there was no connection (any more)."""
 
@@ -74,10 +77,29 @@ class Work:
         """Seconds of audio."""
         return len(self.samples) / SAMPLE_RATE
 
+    @property
+    def frame(self) -> int:
+        """Samples in a frame."""
+        return MIC_FRAME if self.paced else FILE_FRAME
+
     @cached_property
-    def pcm(self) -> bytes:
-        """The samples as 16-bit integers; made once, as it is no work of the server's."""
-        return np.round(self.samples * 32_768).astype("<i2").tobytes()
+    def frames(self) -> list[bytes]:
+        """The frames of a task by the name of ``NOBODY``; made once."""
+        pcm = np.round(self.samples * 32_768).astype("<i2")
+        return [
+            AudioFrame(
+                NOBODY,
+                self.kind,
+                pcm[start : start + self.frame].tobytes(),
+                is_final=start + self.frame >= len(pcm),
+                time_start=0.0,
+                seg_duration=self.segment,
+                encoding=Encoding.S16LE,
+            )
+            .encode()
+            .encode()
+            for start in range(0, max(1, len(pcm)), self.frame)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,23 +198,13 @@ class Caller:
         self, task_id: str, work: Work, answer: asyncio.Future[Result | Failure]
     ) -> None:
         began = time.monotonic()
-        size = MIC_FRAME if work.paced else FILE_FRAME
-        for start in range(0, max(1, len(work.samples)), size):
+        for number, frame in enumerate(work.frames, 1):
             if work.paced:  # a frame can be sent when its last sample has been spoken
-                due = began + (start + size) / SAMPLE_RATE
+                due = began + number * work.frame / SAMPLE_RATE
                 await asyncio.sleep(due - time.monotonic())
             if answer.done():
                 return
-            frame = AudioFrame(
-                task_id,
-                work.kind,
-                work.pcm[2 * start : 2 * (start + size)],
-                is_final=start + size >= len(work.samples),
-                time_start=time.time(),
-                seg_duration=work.segment,
-                encoding=Encoding.S16LE,
-            )
-            await self._socket.send(frame.encode())
+            await self._socket.send(frame.replace(NOBODY.encode(), task_id.encode(), 1), text=True)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from capswriter.pool import Options, Priority
 from capswriter.protocols.capswriter import AudioFrame, Encoding, Result
 from capswriter.server.task_log import logged
 from capswriter.sessions import AudioFormat, BadAudio, Update, Utterance
-from capswriter.text.pieces import display_pieces
+from capswriter.text.pieces import Columns, columns_of_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,16 +152,16 @@ class CapsWriterTask:
             self._texts, self._timestamps = [], []
             self._add(pieces)
 
-    async def _pieces(self, tokens: Sequence[Token]) -> Sequence[Token]:
+    async def _pieces(self, tokens: Sequence[Token]) -> Columns:
         """Cut tokens; many of them take long enough for a thread."""
         if len(tokens) < MANY:
-            return display_pieces(tokens)
+            return columns_of_pieces(tokens)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._ears.executor, display_pieces, tokens)
+        return await loop.run_in_executor(self._ears.executor, columns_of_pieces, tokens)
 
-    def _add(self, pieces: Sequence[Token]) -> None:
-        self._texts += [piece.text for piece in pieces]
-        self._timestamps += [round(piece.start, 3) for piece in pieces]
+    def _add(self, pieces: Columns) -> None:
+        self._texts += pieces.texts
+        self._timestamps += [round(start, 3) for start in pieces.starts]
 
     def _message(self) -> Callable[[], str]:
         completed = time.time()
@@ -169,7 +169,7 @@ class CapsWriterTask:
         def write() -> str:
             update = self._latest
             uncut, self._uncut = self._uncut, []
-            self._add(display_pieces(uncut))
+            self._add(columns_of_pieces(uncut))
             result = Result(
                 task_id=self.id,
                 is_final=update.is_last,

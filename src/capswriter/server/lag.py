@@ -35,10 +35,20 @@ class LoopLag:
     async def measure(self) -> None:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + SLEEP
-            await asyncio.sleep(SLEEP)
+
+        def sleep() -> asyncio.TimerHandle:
+            return loop.call_later(SLEEP, wake, loop.time() + SLEEP)
+
+        def wake(due: float) -> None:
+            nonlocal sleeping
             self._late.append(max(0.0, loop.time() - due))
+            sleeping = sleep()
+
+        sleeping = sleep()
+        try:
+            await loop.create_future()
+        finally:
+            sleeping.cancel()
 
     def lateness(self) -> Lateness:
         """Compute the percentiles; zeros before the first sleep has ended."""

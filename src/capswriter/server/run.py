@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+import anyio
 import uvicorn
 from starlette.middleware.cors import CORSMiddleware
 
@@ -159,7 +160,7 @@ async def _serve(
         finally:
             starting.cancel()
             measuring.cancel()
-            web.should_exit = True
+            web.end()
             await serving
             await recogniser.close()
             ears.close()
@@ -176,6 +177,18 @@ class _WebServer(uvicorn.Server):
         self._handshakes = Handshakes(
             config.handshake_timeout, config.max_connections + MARGIN, config.slow_reader_timeout
         )
+        self._ending = asyncio.Event()
+
+    def end(self) -> None:
+        """Accept nothing more, and let ``serve`` return."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """Keep the date right that answers have; uvicorn's own wakes up ten times a second."""
+        while not await self.on_tick(0):
+            with anyio.move_on_after(1):
+                await self._ending.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Accept connections."""

@@ -73,12 +73,16 @@ class Merger:
 
     def _settle(self, tokens: Iterable[Token]) -> tuple[Token, ...]:
         settled = []
-        for text, start, end in tokens:
-            if not self._last_character:
-                text = text.lstrip()  # noqa: PLW2901
+        for token in tokens:
+            text, start, end = token
+            if self._last_character and self._latest <= start <= end:
+                settled.append(token)
+            else:
+                text = text if self._last_character else text.lstrip()
+                start = max(self._latest, start)
+                settled.append(Token(text, start, max(start, end)))
+            self._latest = start
             self._last_character = text[-1:] or self._last_character
-            self._latest = max(self._latest, start)
-            settled.append(Token(text, self._latest, max(self._latest, end)))
         return tuple(settled)
 
 
