@@ -161,17 +161,17 @@ class WorkerProcess:
             InferenceFailed: the engine raised; the worker can take the next task.
             WorkerCrashed: the process died.
         """
-        self._answer = answer = self._loop.create_future()
-        self._send_soon(Job(self._shared.put(task.samples), task.options))
-        await first_of(answer, self.dead, timeout=within)
-        if not (answer.done() or self.dead.done()):
-            reason = f"{task.seconds:.1f} s of audio took longer than {within:.0f} s"
-            self.kill(Death(Cause.HUNG, reason))
-            await self.dead
-        self._answer = None
-        if not answer.done():
+        if self.dead.done():
             raise WorkerCrashed(self.dead.result().reason)
-        message = answer.result()
+        reason = f"{task.seconds:.1f} s of audio took longer than {within:.0f} s"
+        hanging = self._loop.call_later(within, self.kill, Death(Cause.HUNG, reason))
+        self._answer = self._loop.create_future()
+        self._send_soon(Job(self._shared.put(task.samples), task.options))
+        try:
+            message = await self._answer
+        finally:
+            hanging.cancel()
+            self._answer = None
         if isinstance(message, Failed):
             if not message.out_of_memory:
                 raise InferenceFailed(message.reason)
@@ -258,6 +258,8 @@ class WorkerProcess:
         self._pipe.close()  # here, as the event loop writes to it: nothing can come in between
         if not self.dead.done():
             self.dead.set_result(death)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(WorkerCrashed(death.reason))
 
 
 async def first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
