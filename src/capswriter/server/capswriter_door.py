@@ -124,6 +124,7 @@ class _Connection(Conversation):
         with self.front.utterance():
             try:
                 await task.run()
+                await self.outbox.emptied()
             except Exception as error:  # noqa: BLE001  # the table tells faults from failures
                 self._give_up(task, error)
             finally:

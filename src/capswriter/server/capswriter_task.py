@@ -109,7 +109,7 @@ class CapsWriterTask:
             self._utterance.end()
 
     async def run(self) -> None:
-        """Recognise until the final result has been handed to the socket.
+        """Recognise until the final result is in the outbox.
 
         Raises:
             UserError: the task has failed.
@@ -139,7 +139,7 @@ class CapsWriterTask:
         self._latest = update
         if update.is_last:
             self._outbox.put_last(self.id, self._message())
-            await self._outbox.emptied()  # before all that is to be put away
+            await asyncio.sleep(0)  # it is sent, and then all is put away that it took
         elif self._partial_is_due(update):
             self._outbox.put_partial(self.id, self._message())
 
