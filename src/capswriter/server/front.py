@@ -81,6 +81,11 @@ class Front:
                 loop = asyncio.get_running_loop()
                 self._rest = loop.call_later(REST, loop.run_in_executor, None, tidy)
 
+    def close(self) -> None:
+        """Leave the memory alone from now on."""
+        if self._rest:
+            self._rest.cancel()
+
     async def drain(self) -> None:
         """Accept nothing new, and wait until every utterance has its answer."""
         self.draining = True

@@ -164,6 +164,7 @@ async def _serve(
             await serving
             await recogniser.close()
             ears.close()
+            front.close()
 
 
 class _WebServer(uvicorn.Server):
