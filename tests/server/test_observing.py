@@ -74,7 +74,8 @@ async def test_stats_count_the_work_that_was_done(second):
     assert files >= 2
     assert dictations >= 1
     assert told["completed"] == files + dictations
-    assert sum(row["tasks"] for row in told["workers"]) == told["completed"]
+    # Nobody waits any more for a guess that a worker had when the last word was said.
+    assert sum(row["tasks"] for row in told["workers"]) >= told["completed"]
     for name in ("file", "interactive"):
         wait, total = latency["wait_seconds"][name], latency["total_seconds"][name]
         assert 0 <= wait["p50"] <= total["p50"] <= total["p95"] <= total["p99"] < 5
