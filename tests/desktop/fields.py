@@ -51,7 +51,9 @@ class Field:
         end = time.monotonic() + PATIENCE_S
         while self.text != text and time.monotonic() < end:
             time.sleep(0.01)
-        assert self.text == text
+        got = self.text
+        at = next((at for at in range(len(text)) if got[at : at + 1] != text[at]), len(text))
+        assert got == text, f"{len(got)} characters; from {at} on {got[at : at + 20]!r}"
 
     def close(self) -> None:
         self._process.terminate()
