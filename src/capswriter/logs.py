@@ -68,22 +68,17 @@ def of_task(name: str) -> Iterator[None]:
         _task.reset(before)
 
 
-def ids() -> tuple[str, str]:
-    """Name the connection and the task of whatever runs; empty where there is none."""
-    return _connection.get(), _tidy(_task.get())
-
-
 class Ids(logging.Filter):
     """Notes in each record whose it is, and ``ids``, the same in brackets for a line of text."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let every record pass."""
         worker = getattr(record, "worker", None)
-        connection, task = ids()
+        connection, task = _connection.get(), _tidy(_task.get())
         names = (connection, task, "" if worker is None else f"w{worker}")
         told = " ".join(name for name in names if name)
-        shown = f"[{told}] " if told else ""
-        record.__dict__.update(connection=connection, task=task, ids=shown)
+        ids = f"[{told}] " if told else ""
+        record.__dict__.update(connection=connection, task=task, ids=ids)
         return True
 
 

@@ -7,22 +7,20 @@ Times are those of ``time.monotonic``, which all processes of a machine share.
 from __future__ import annotations
 
 import json
-import queue
-import threading
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+import logging
+from contextlib import contextmanager
+from logging.handlers import QueueListener
+from typing import TYPE_CHECKING
 
 from capswriter.errors import UserError
-from capswriter.logs import ids
+from capswriter.logs import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_Line: TypeAlias = "dict[str, float | str]"
-
-_lines: queue.SimpleQueue[_Line | None] | None = None
-"""What a thread has still to write; None where there is no trace."""
+_logger = logging.getLogger(__name__)
+_logger.propagate = False  # it is no part of the log
 
 
 class TraceRefused(UserError):
@@ -36,9 +34,8 @@ def note(event: str, **values: float | str) -> None:
         event: what has happened.
         values: times and the like; never what was said.
     """
-    if _lines is not None:
-        connection, task = ids()
-        _lines.put({"event": event, "connection": connection, "task": task, **values})
+    if _logger.isEnabledFor(logging.DEBUG):
+        _logger.debug(event, extra={"values": values})
 
 
 @contextmanager
@@ -48,29 +45,32 @@ def tracing_to(file: Path | None) -> Iterator[None]:
     Raises:
         TraceRefused: the file cannot be written.
     """
-    global _lines  # noqa: PLW0603  # as the log, it is the process's
     if file is None:
         yield
         return
     try:
-        opened = file.open("w", encoding="utf-8", buffering=1)
+        handler = logging.FileHandler(file, mode="w", encoding="utf-8")
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise TraceRefused(f"cannot write the trace {file}: {reason}") from error
-    lines: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
-    writer = threading.Thread(target=_write, args=(lines, opened), name="trace")
-    before, _lines = _lines, lines
+    handler.setFormatter(_Json())
+    lines = Lines()
+    writer = QueueListener(lines.queue, handler)
+    before = _logger.level
+    _logger.addHandler(lines)
+    _logger.setLevel(logging.DEBUG)
     writer.start()
     try:
         yield
     finally:
-        _lines = before
-        lines.put(None)
-        writer.join()
+        _logger.setLevel(before)
+        _logger.removeHandler(lines)
+        writer.stop()
+        handler.close()
 
 
-def _write(lines: queue.SimpleQueue[_Line | None], file: TextIO) -> None:
-    with suppress(OSError), file:  # a full disk, which may have room again for later lines
-        while (line := lines.get()) is not None:
-            with suppress(OSError):
-                file.write(json.dumps(line) + "\n")
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields = vars(record)
+        ids = {key: fields[key] for key in ("connection", "task")}
+        return json.dumps({"event": record.getMessage(), **ids, **fields["values"]})

@@ -31,24 +31,14 @@ class LoopLag:
 
     def __init__(self) -> None:
         self._late: deque[float] = deque(maxlen=REMEMBERED)
-        self._sleeping: asyncio.TimerHandle
 
     async def measure(self) -> None:
         """Measure until cancelled."""
         loop = asyncio.get_running_loop()
-
-        def sleep() -> None:
-            self._sleeping = loop.call_later(SLEEP, wake, loop.time() + SLEEP)
-
-        def wake(due: float) -> None:
+        while True:
+            due = loop.time() + SLEEP
+            await asyncio.sleep(SLEEP)
             self._late.append(max(0.0, loop.time() - due))
-            sleep()
-
-        sleep()
-        try:
-            await loop.create_future()
-        finally:
-            self._sleeping.cancel()
 
     def lateness(self) -> Lateness:
         """Compute the percentiles; zeros before the first sleep has ended."""
