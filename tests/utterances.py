@@ -28,6 +28,9 @@ class LoudIsSpeech:
     """Takes every frame with a sample above 0 for speech; the tests' audio is never softer."""
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
         self._rest = np.zeros(0, np.float32)
 
     def push(self, samples: Samples, *, last: bool = False) -> Samples:
@@ -38,6 +41,9 @@ class LoudIsSpeech:
         unfilled = last and len(self._rest) > 0
         self._rest = self._rest[:0] if unfilled else self._rest
         return np.append(loud, [False] * unfilled).astype(np.float32)
+
+    def glance(self, stretches: Samples) -> Samples:
+        return (stretches.reshape(len(stretches), -1, FRAME).max(axis=2) > 0).astype(np.float32)
 
 
 @contextmanager

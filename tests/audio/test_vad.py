@@ -67,3 +67,18 @@ def test_two_streams_at_once_do_not_disturb_each_other(samples):
         other.push(stream[::-1][start : start + 1600])
     heard.append(one.push(stream[:0], last=True))
     np.testing.assert_allclose(np.concatenate(heard), whole(stream), atol=1e-5)
+
+
+def test_a_glance_judges_each_stretch_as_if_silence_had_gone_before_it(samples):
+    stream = samples_of(samples / "01.mp3")
+    stretches = np.stack([stream[start : start + 6 * FRAME] for start in range(0, 900_000, 77_777)])
+    expected = [whole(stretch) for stretch in stretches]
+    np.testing.assert_allclose(SileroVad().glance(stretches), expected, atol=1e-5)
+
+
+def test_who_starts_again_has_forgotten_everything(samples):
+    stream = samples_of(samples / "01.mp3")[: 3 * SAMPLE_RATE]
+    vad = SileroVad()
+    vad.push(stream)
+    vad.restart()
+    np.testing.assert_allclose(vad.push(stream, last=True), whole(stream), atol=1e-5)

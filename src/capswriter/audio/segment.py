@@ -16,21 +16,16 @@ import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, TypeAlias
 
 from capswriter.audio import SAMPLE_RATE, Samples
+from capswriter.audio.hearing import Hearing
 from capswriter.audio.vad import FRAME, SileroVad
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-SPEECH_FROM = 0.5
-"""Probability from which a frame is speech; Silero's own default."""
-
-SPEECH_UNTIL = 0.35
-"""Probability under which speech is over; between the two, a frame is what the last one was."""
+    from capswriter.audio.hearing import FrameDetector
 
 PADDING = 0.5
 """Seconds of sound kept before and after speech, for soft beginnings and ends."""
@@ -49,6 +44,12 @@ LEAST = 2.0
 
 SILENCE_STEP = 1.0
 """Seconds of silence that are let go at a time."""
+
+BRIEF = 100
+"""Frames that are sooner judged than looked through: 3 s."""
+
+Pause: TypeAlias = tuple[int, int]
+"""First sample of it, and the sample after its last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +108,6 @@ class Segment:
     speech_end: int | None = None
 
 
-class FrameDetector(Protocol):
-    """Gives the probability of speech, in [0, 1], for each ``FRAME`` samples of a stream."""
-
-    def push(self, samples: Samples, /, *, last: bool = False) -> Samples:
-        """Take the next samples; give the probabilities of the frames they complete.
-
-        With the last ones, a frame that is not full is judged too.
-        """
-        ...
-
-
 class Segmenter:
     """Cuts one stream; the segments do not depend on the blocks in which it is pushed.
 
@@ -130,33 +120,32 @@ class Segmenter:
         self, policy: SegmentPolicy | None = None, *, detector: FrameDetector | None = None
     ) -> None:
         self._policy = policy or SegmentPolicy()
-        self._vad = detector or SileroVad()
-        self._tape = bytearray()  # float32 samples from ``_base`` on
-        self._base = 0
-        self._labelled = 0  # samples whose frames have been labelled
-        self._unfilled: list[float] = []  # the probability of a last frame that is not full
-        self._speaking = False
+        shortest = _samples(min(self._policy.silence, self._policy.pause))
+        self._hearing = Hearing(detector or SileroVad(), pause=shortest // FRAME)
         self._start = 0
         self._lead = 0
-        self._speech_end: int | None = None  # of the latest speech in the open segment, if any
-        self._pauses: list[tuple[int, int]] = []  # between speech, in the open segment
+        self._spoken: tuple[int, int] | None = None
+        """The frames of the open segment before which, and after which, no speech is known."""
         self._cut: list[Segment] = []
 
-    def push(self, samples: Samples, *, last: bool = False) -> list[Segment]:
+    def push(self, samples: Samples, *, last: bool = False, closely: bool = False) -> list[Segment]:
         """Take the next samples; give the segments that are complete by them.
 
         Args:
             samples: float32[n], mono, 16 kHz.
-            last: only ``finish`` follows, which needs not judge any more then.
+            last: only ``finish`` follows, which cuts.
+            closely: judge every frame, for whoever asks for ``speech_end`` and ``pauses``.
         """
-        self._tape.extend(np.ascontiguousarray(samples, np.float32).view(np.uint8))
-        whole = (self._total - self._labelled) // FRAME
-        probabilities = self._vad.push(samples, last=last).tolist()
-        self._unfilled += probabilities[whole:]
-        for probability in probabilities[:whole]:
-            self._label(probability)
-            if self._speech_end is not None and self._is_full():
-                self._split()
+        hearing = self._hearing
+        hearing.push(samples)
+        if last:
+            return []
+        if closely:
+            hearing.judge(self._start // FRAME, hearing.frames)
+        while self._advance():
+            pass
+        if closely:
+            self._find_end(hearing.frames)
         return self._taken()
 
     @property
@@ -166,26 +155,24 @@ class Segmenter:
 
     @property
     def heard(self) -> int:
-        """How many samples have been judged."""
-        return self._labelled
+        """How many samples have been judged, where all of them were heard closely."""
+        return self._hearing.frames * FRAME
 
     @property
     def speech_end(self) -> int | None:
         """The sample after the newest speech of the open segment; None where it has none."""
-        return self._speech_end
+        return None if self._spoken is None else self._spoken[1] * FRAME
 
     @property
-    def pauses(self) -> list[tuple[int, int]]:
+    def pauses(self) -> list[Pause]:
         """Where nobody speaks between words of the open segment, and after them: first to last."""
-        if self._speech_end is None:
-            return []
-        return [*self._pauses, (self._speech_end, self._labelled)]
+        return self._pauses(self._hearing.frames)
 
     def open_segment(self) -> Segment:
         """Give what has come so far of the segment that is not complete yet."""
-        end = self._total
-        samples = self._read(self._start - self._lead, end)
-        return Segment(self._start, end, samples, self._lead, speech_end=self._speech_end)
+        end = self._hearing.total
+        samples = self._hearing.read(self._start - self._lead, end)
+        return Segment(self._start, end, samples, self._lead, speech_end=self.speech_end)
 
     def finish(self, places: Sequence[int] = ()) -> list[Segment]:
         """End the stream; give the segments that remain.
@@ -194,87 +181,137 @@ class Segmenter:
             places: in pauses of the open segment, where it may be cut because what it sounds like
                 up to there is known. The last is taken that leaves enough to be understood.
         """
-        segments = self.push(np.zeros(0, np.float32), last=True)
-        total = self._total
-        for probability in self._unfilled:
-            self._label(probability)
-        self._labelled = total
-        understood = (self._speech_end or 0) - _samples(LEAST)
+        hearing = self._hearing
+        hearing.end()
+        if hearing.frames <= BRIEF and hearing.judged(0) == 0:
+            hearing.judge(0, hearing.frames)
+        while self._advance():
+            pass
+        total = hearing.total
+        for find in (self._find_speech, self._find_end):
+            # Who spoke just now ends with the stream, whatever is in between.
+            if total - (self.speech_end or 0) > _samples(PADDING):
+                find(hearing.frames)
+        understood = (self.speech_end or 0) - _samples(LEAST)
         if place := max((place for place in places if place <= understood), default=0):
             self._cut_at(place)
-        if self._speech_end is not None:
-            end = min(self._speech_end + _samples(PADDING), total)
+        if (speech_end := self.speech_end) is not None:
+            end = min(speech_end + _samples(PADDING), total)
             if end > self._start:
-                self._end_segment(end, speech_end=self._speech_end)
+                self._end_segment(end, speech_end=min(speech_end, total))
         self._skip_silence(total)
-        return segments + self._taken()
+        return self._taken()
 
-    @property
-    def _total(self) -> int:
-        """How many samples have come."""
-        return self._base + len(self._tape) // 4
+    def _advance(self) -> bool:
+        """Do what is next; tell whether there was something to do."""
+        if self._spoken is None:
+            return self._look_for_speech()
+        full, known = self._full(), self._spoken[1]
+        due = min(full, self._over(known))
+        if due > self._hearing.total // FRAME:
+            return False
+        until = self._find_speech(due)
+        if due < self._over(until):
+            if due == full:
+                self._split(self._spoken[0], full)
+        elif until == known:
+            speech_end = until * FRAME
+            self._end_segment(speech_end + _samples(PADDING), speech_end=speech_end)
+        return True
 
-    def _label(self, probability: float) -> None:
-        if probability >= SPEECH_FROM:
-            self._speaking = True
-        elif probability < SPEECH_UNTIL:
-            self._speaking = False
-        start = self._labelled
-        self._labelled += FRAME
-        if self._speaking:
-            self._hear_speech(start)
-        else:
-            self._hear_silence()
+    def _look_for_speech(self) -> bool:
+        """Let silence go until somebody speaks."""
+        hearing, padding = self._hearing, _samples(PADDING)
+        begin = self._start // FRAME
+        near = begin + padding // FRAME
+        if hearing.judged(begin) == begin and near <= hearing.frames:
+            # Who speaks within the padding begins with the segment.
+            hearing.glance(begin, near)
+            if (found := hearing.spoken(begin, near)) is not None:
+                self._spoken = (begin, found + 1)
+                return True
+        until, speaks = hearing.first_speech(begin)
+        while (now := _frames(self._start + padding + _samples(SILENCE_STEP))) <= until:
+            self._skip_silence(now * FRAME - padding)
+        if speaks:
+            self._skip_silence(until * FRAME - padding)
+            self._spoken = (until, until + 1)
+        return speaks
 
-    def _hear_speech(self, start: int) -> None:
-        if self._speech_end is None:
-            self._skip_silence(start - _samples(PADDING))
-        elif start > self._speech_end:
-            self._pauses.append((self._speech_end, start))
-        self._speech_end = self._labelled
-
-    def _hear_silence(self) -> None:
-        now = self._labelled
-        if self._speech_end is None:
-            if now - self._start >= _samples(PADDING + SILENCE_STEP):
-                self._skip_silence(now - _samples(PADDING))
-            return
-        pause, length = now - self._speech_end, now - self._start
-        policy = self._policy
-        if pause >= _samples(policy.silence) or (
-            pause >= _samples(policy.pause) and length >= _samples(policy.minimum)
-        ):
-            self._end_segment(self._speech_end + _samples(PADDING), speech_end=self._speech_end)
-
-    def _is_full(self) -> bool:
-        return self._labelled + FRAME - (self._start - self._lead) > _samples(self._policy.maximum)
-
-    def _split(self) -> None:
-        """Cut the full segment at its best pause, or by force where it has none."""
-        now = self._labelled
-        usable = [pause for pause in self.pauses if pause[1] - pause[0] >= _samples(SHORTEST_PAUSE)]
-        later = self._start + round(LATER_PART * (now - self._start))
-        candidates = [pause for pause in usable if middle(pause) >= later] or usable
-        if not candidates:
-            self._end_segment(now, overlap=_samples(self._policy.overlap))
-            self._speech_end = now
-            return
-        best = max(
-            candidates, key=lambda pause: (min(pause[1] - pause[0], _samples(LONG_ENOUGH)), pause)
+    def _over(self, until: int) -> int:
+        """Count the frames after which the open segment is over if nobody speaks from one on."""
+        policy, speech_end = self._policy, until * FRAME
+        long_enough = max(
+            speech_end + _samples(policy.pause), self._start + _samples(policy.minimum)
         )
-        self._cut_at(middle(best))
+        return _frames(min(speech_end + _samples(policy.silence), long_enough))
+
+    def _full(self) -> int:
+        """Count the frames after which the open segment has no room for another."""
+        return (self._start - self._lead + _samples(self._policy.maximum)) // FRAME
+
+    def _find_speech(self, until: int) -> int:
+        """Look for speech after what is known of; give the frame after it."""
+        return self._note(self._hearing.some_speech, until)
+
+    def _find_end(self, until: int) -> int:
+        """Look for the last speech before a frame; give the frame after it."""
+        return self._note(self._hearing.last_speech, until)
+
+    def _note(self, look: Callable[[int, int], int | None], until: int) -> int:
+        if self._spoken is None:
+            return 0
+        first, known = self._spoken
+        if (found := look(known, until)) is not None:
+            self._spoken = first, found + 1
+        return self._spoken[1]
+
+    def _split(self, first: int, now: int) -> None:
+        """Cut the full segment at its best pause, or by force where it has none."""
+        self._find_end(now)
+        if (best := self._best_pause(first, now)) is not None:
+            self._cut_at(middle(best))
+        else:
+            self._end_segment(now * FRAME, overlap=_samples(self._policy.overlap))
+            self._spoken = (now, now)
+
+    def _best_pause(self, first: int, now: int) -> Pause | None:
+        """Look where it is quiet in the later part, then everywhere; None where nobody pauses."""
+        hearing = self._hearing
+        later = self._start + round(LATER_PART * (now * FRAME - self._start))
+        best: list[Pause] = []
+        for quiet in sorted(_usable(hearing.quiet(first, now)), key=_worth, reverse=True):
+            if best and _worth(best[0]) >= _worth(quiet):
+                break
+            if quiet[1] > later:
+                hearing.judge(quiet[0] // FRAME, quiet[1] // FRAME)
+                pauses = hearing.pauses(quiet[0] // FRAME, quiet[1] // FRAME)
+                best += [pause for pause in _usable(pauses) if middle(pause) >= later]
+                best = [max(best, key=_worth)] if best else []
+        if not best:
+            hearing.judge(first, now)
+            pauses = _usable(self._pauses(now))
+            best = [pause for pause in pauses if middle(pause) >= later] or pauses
+        return max(best, key=_worth, default=None)
+
+    def _pauses(self, until: int) -> list[Pause]:
+        """List the pauses of the open segment, up to a frame up to which all have been judged."""
+        if self._spoken is None:
+            return []
+        first: int | None = self._spoken[0]
+        if not self._lead:  # else it goes on where the last one ended
+            first = self._hearing.spoken(self._spoken[0], until)
+        return [] if first is None else self._hearing.pauses(first, until)
 
     def _cut_at(self, place: int) -> None:
         """End the open segment in one of its pauses; what was said since belongs to the next."""
-        speech_end = self._speech_end
-        remaining = [pause for pause in self._pauses if pause[0] > place]
+        until = self._spoken[1] if self._spoken is not None else 0
         self._end_segment(place)
-        self._pauses = remaining
-        if speech_end is not None and speech_end > place:
-            self._speech_end = speech_end
+        if until * FRAME > place:
+            self._spoken = (place // FRAME, until)
 
     def _end_segment(self, end: int, *, overlap: int = 0, speech_end: int | None = None) -> None:
-        samples = self._read(self._start - self._lead, end)
+        samples = self._hearing.read(self._start - self._lead, end)
         self._cut.append(Segment(self._start, end, samples, self._lead, overlap, speech_end))
         self._open(end, lead=overlap)
 
@@ -285,16 +322,8 @@ class Segmenter:
 
     def _open(self, start: int, *, lead: int = 0) -> None:
         self._start, self._lead = start, lead
-        self._speech_end = None
-        self._pauses = []
-        unused = start - lead - self._base
-        del self._tape[: unused * 4]
-        self._base += unused
-
-    def _read(self, start: int, end: int) -> Samples:
-        first = start - self._base
-        samples: Samples = np.frombuffer(self._tape, np.float32, end - start, 4 * first).copy()
-        return samples
+        self._spoken = None
+        self._hearing.drop(start - lead)
 
     def _taken(self) -> list[Segment]:
         taken, self._cut = self._cut, []
@@ -306,7 +335,21 @@ def _samples(seconds: float) -> int:
     return sys.maxsize if math.isinf(seconds) else round(seconds * SAMPLE_RATE)
 
 
-def middle(pause: tuple[int, int]) -> int:
+def _frames(samples: int) -> int:
+    """Count the frames that have come when so many samples have, at least."""
+    return -(-samples // FRAME)
+
+
+def _usable(pauses: list[Pause]) -> list[Pause]:
+    return [pause for pause in pauses if pause[1] - pause[0] >= _samples(SHORTEST_PAUSE)]
+
+
+def _worth(pause: Pause) -> tuple[int, Pause]:
+    """Compare pauses as places for a cut: the longer, the better, and of long ones the last."""
+    return min(pause[1] - pause[0], _samples(LONG_ENOUGH)), pause
+
+
+def middle(pause: Pause) -> int:
     """Give the place in a pause that is farthest from what is said around it."""
     return (pause[0] + pause[1]) // 2
 

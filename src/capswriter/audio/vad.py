@@ -69,8 +69,11 @@ class SileroVad:
 
     def __init__(self) -> None:
         self._session = _session()
-        self._h = np.zeros((1, 1, STATE), np.float32)
-        self._c = np.zeros((1, 1, STATE), np.float32)
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was heard: what follows is from somewhere else."""
+        self._states = [np.zeros((1, 1, STATE), np.float32)] * 2
         self._kept = np.zeros(_CONTEXT, np.float32)  # the context, and what fills no frame yet
 
     def push(self, samples: Samples, /, *, last: bool = False) -> Samples:
@@ -94,34 +97,57 @@ class SileroVad:
         self._kept = stream[frames * FRAME :].copy()
         return np.concatenate(judged)
 
+    def glance(self, stretches: Samples) -> Samples:
+        """Judge stretches of sound, each as if silence had gone before it.
+
+        Args:
+            stretches: float32[p, 512 n], all of one length.
+
+        Returns:
+            float32[p, n], the probabilities of their frames.
+        """
+        states = [np.zeros((1, len(stretches), STATE), np.float32)] * 2
+        streams = np.pad(stretches, ((0, 0), (_CONTEXT, 0)))
+        return _judged(self._session, streams, states)[0]
+
     def _judge(self, stream: Samples) -> Samples:
         """Judge whole frames, the context of the first before them."""
-        sums, differences = _folded(stream)
-        feed = {"sums": sums, "differences": differences, "h": self._h, "c": self._c}
-        probabilities, self._h, self._c = self._session.run(("speech", "h_next", "c_next"), feed)
-        result: Samples = probabilities.reshape(-1)
+        probabilities, self._states = _judged(self._session, stream[np.newaxis], self._states)
+        result: Samples = probabilities[0]
         return result
 
 
-def _folded(stream: Samples) -> tuple[Samples, Samples]:
+def _judged(
+    session: onnxruntime.InferenceSession, streams: Samples, states: list[Samples]
+) -> tuple[Samples, list[Samples]]:
+    """Judge the frames of float32[p, 64 + 512 n]; give float32[p, n], and the states after them."""
+    sums, differences = _folded(streams)
+    feed = dict(zip(("sums", "differences", "h", "c"), (sums, differences, *states), strict=True))
+    probabilities, *states = session.run(("speech", "h_next", "c_next"), feed)
+    return probabilities.reshape(len(streams), -1), states
+
+
+def _folded(streams: Samples) -> tuple[Samples, Samples]:
     """Fold what each spectrum is of at its middle.
 
     A frame and its context have spectra in each ``HALF`` samples; the last one's end is mirrored.
 
     Args:
-        stream: float32[64 + 512 n].
+        streams: float32[p, 64 + 512 n].
 
     Returns:
-        float32[4 n, 128], the sums of the samples before and after the middle, and the differences.
+        float32[p n 4, 128], the sums of the samples before and after the middle, and the
+        differences.
     """
-    count = len(stream) // FRAME
-    backwards = stream[::-1].copy()
-    before = backwards[_CONTEXT - 1 : -1].reshape(-1, HALF)[::-1]
-    after = np.empty((count, FRAME), np.float32)
-    after.reshape(-1)[:-_CONTEXT] = stream[HALF:]
-    after[:, -_CONTEXT:] = backwards[1 : 1 + count * FRAME].reshape(-1, FRAME)[::-1, :_CONTEXT]
-    halves = after.reshape(-1, HALF)
-    return halves + before, halves - before
+    count, frames = len(streams), streams.shape[1] // FRAME
+    backwards = streams[:, ::-1].copy()
+    before = backwards[:, _CONTEXT - 1 : -1].reshape(count, -1, HALF)[:, ::-1]
+    after = np.empty((count, frames, FRAME), np.float32)
+    after.reshape(count, -1)[:, :-_CONTEXT] = streams[:, HALF:]
+    mirrored = backwards[:, 1 : 1 + frames * FRAME].reshape(count, frames, FRAME)[:, ::-1]
+    after[:, :, -_CONTEXT:] = mirrored[:, :, :_CONTEXT]
+    halves = after.reshape(count, -1, HALF)
+    return tuple(folded.reshape(-1, HALF) for folded in (halves + before, halves - before))
 
 
 def _show(path: Path) -> None:

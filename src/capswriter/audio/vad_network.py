@@ -45,9 +45,10 @@ Weights = npt.NDArray[np.float32]
 def by_matrices(published: Path) -> bytes:
     """Make the graph from the weights of the published one.
 
-    Its inputs are ``sums`` and ``differences``, float32[4 n, 128], of samples that are as far after
-    the middle of a spectrum as before it, and the states ``h`` and ``c``, float32[1, 1, 128]; its
-    outputs ``speech``, float32[n, 1], and the states to go on with.
+    It judges n frames each of p streams, one stream after the other. Its inputs are ``sums`` and
+    ``differences``, float32[p n 4, 128], of samples that are as far after the middle of a spectrum
+    as before it, and the states ``h`` and ``c``, float32[1, p, 128]; its outputs ``speech``,
+    float32[p n, 1], and the states to go on with.
 
     Args:
         published: ``silero_vad_v6.onnx``.
@@ -78,13 +79,17 @@ def by_matrices(published: Path) -> bytes:
         layer = graph.add("MatMul", layer, graph.constant(matrix))
         layer = graph.add("Add", layer, graph.constant(np.tile(bias, places)))
         layer = graph.add("Relu", layer)
-    layer = graph.add("Unsqueeze", layer, graph.constant(np.array([1])))
+    one, two, rest = (graph.constant(np.array(numbers)) for numbers in ([1], [2], [-1, STATE]))
+    streams = graph.add("Slice", graph.add("Shape", "h"), one, two)
+    layer = graph.add("Reshape", layer, graph.add("Concat", streams, rest, axis=0))
+    layer = graph.add("Transpose", layer, perm=[1, 0, 2])  # what is judged at a time
     layer = graph.add(
         *("LSTM", layer, *(graph.constant(weights[name]) for name in _LSTM), "", "h", "c"),
         outputs=["", "h_next", "c_next"],
         hidden_size=STATE,
     )
-    layer = graph.add("Reshape", graph.add("Relu", layer), graph.constant(np.array([-1, STATE])))
+    layer = graph.add("Transpose", graph.add("Relu", layer), perm=[2, 0, 1, 3])
+    layer = graph.add("Reshape", layer, rest)
     kernel, bias = (weights[_OUTPUT.format(part)] for part in ("weight", "bias"))
     layer = graph.add("MatMul", layer, graph.constant(kernel[0]))
     layer = graph.add("Add", layer, graph.constant(bias))
@@ -93,7 +98,7 @@ def by_matrices(published: Path) -> bytes:
     def value(name: str, *shape: int | str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
 
-    states = [1, 1, STATE]
+    states: tuple[int | str, ...] = (1, "streams", STATE)
     made = helper.make_graph(
         graph.nodes,
         "silero",

@@ -86,7 +86,7 @@ def read(files: Sequence[Path]) -> tuple[list[Material], list[str]]:
 def cut(material: Material, maximum: float) -> tuple[Segment, ...]:
     """Cut a recording as a session of the server does, for an engine that takes so many seconds."""
     segmenter = Segmenter(SegmentPolicy().within(maximum))
-    segments = [*segmenter.push(material.samples), *segmenter.finish()]
+    segments = [*segmenter.push(material.samples, last=True), *segmenter.finish()]
     return tuple(segment for segment in segments if segment.samples is not None)
 
 

@@ -83,7 +83,7 @@ def phrase_of(materials: Sequence[Material]) -> Phrase:
         for start in range(0, len(material.samples) - size + 1, round(STEP * SAMPLE_RATE)):
             samples = material.samples[start : start + size]
             segmenter = Segmenter(SegmentPolicy(pause=PAUSE))
-            segments = [*segmenter.push(samples), *segmenter.finish()]
+            segments = [*segmenter.push(samples, closely=True), *segmenter.finish()]
             last = segments[-1]
             begins = segments[0].start if segments[0].samples is not None else segments[0].end
             is_spoken = last.samples is not None and last.speech_end is not None

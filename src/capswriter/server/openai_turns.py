@@ -13,7 +13,7 @@ from capswriter.sessions import AudioFormat
 from capswriter.sessions.intake import Intake
 
 if TYPE_CHECKING:
-    from capswriter.audio.segment import FrameDetector
+    from capswriter.audio.hearing import FrameDetector
     from capswriter.protocols.openai_session import AudioFormat as WireFormat
     from capswriter.protocols.openai_session import TurnDetection
 

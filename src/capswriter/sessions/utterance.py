@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from capswriter.audio import Samples
-    from capswriter.audio.segment import FrameDetector
+    from capswriter.audio.hearing import FrameDetector
     from capswriter.transcript import Token
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class Ears:
     """The threads in which utterances decode, detect voices and cut.
 
     The network that detects voices releases the GIL, so two threads serve many: a second of audio
-    costs 0.5 ms. What a speaker adds is so little that the event loop looks at it itself.
+    costs 0.5 ms at most. What a speaker adds is so little that the event loop looks at it itself.
 
     Args:
         threads: how many.
@@ -340,7 +340,9 @@ class Utterance:
         if segmenter is None:  # the first detector loads its network
             segmenter = self._segmenter = Segmenter(policy, detector=self._ears.detector())
         samples, last = self._intake.take()
-        segments = segmenter.push(samples, last=last)
+        # Whoever guesses asks where the newest speech is; after the last samples nobody does.
+        guessing = self._guesses is not None and not last
+        segments = segmenter.push(samples, last=last, closely=guessing)
         if last:
             places = [end for start, end in known if start == segmenter.start]
             segments += segmenter.finish(places)

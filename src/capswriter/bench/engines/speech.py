@@ -68,7 +68,7 @@ def utterances(heard: dict[str, Samples], count: int) -> list[Samples]:
         part = np.take(joined, range(at, at + length), mode="wrap")
         at += length
         segmenter = Segmenter()
-        segments = [*segmenter.push(part), *segmenter.finish()]
+        segments = [*segmenter.push(part, last=True), *segmenter.finish()]
         spoken = [each.samples for each in segments if each.samples is not None]
         if len(spoken) == 1:
             made.append(spoken[0])
