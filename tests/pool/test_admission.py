@@ -30,7 +30,9 @@ def full(*, per_worker: float | None = 5.0, clock: Clock | None = None, queue=No
     if per_worker is not None:
         pace.learn(per_worker, 1.0)
     limits = Limits(interactive=10, files=LIMIT)
-    made = Admission(limits, queue or FairQueue(), pace, workers=2, clock=clock or Clock())
+    made = Admission(
+        limits, FairQueue() if queue is None else queue, pace, workers=2, clock=clock or Clock()
+    )
     account = made.admit(client="first", priority=Priority.FILE)
     account.owe(LIMIT)
     return made, account
@@ -95,6 +97,6 @@ async def test_dictations_have_places_of_their_own():
     for client in ("a", "b"):
         waiting = asyncio.get_running_loop().create_future()
         task = Task(speak(1, 2, 3, 4, 5), client=client, priority=Priority.INTERACTIVE)
-        queue.put_nowait(Ticket(task, waiting))
+        queue.put(Ticket(task, waiting))
     assert refused(admission, "a", Priority.INTERACTIVE) == 1.0
     assert refused(admission) == 35.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from capswriter.pool.errors import DeadlineExceeded
 from capswriter.pool.task import Priority, Result, Task
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
     from typing import TypeAlias
 
@@ -52,12 +52,22 @@ class Ticket:
             self.result.set_exception(error)
 
 
-class FairQueue(asyncio.Queue[Ticket]):
+class FairQueue:
     """Tickets, by priority first, then by turns between clients, then in order of arrival.
 
     A ticket that comes back goes before all others of its class. A partial task takes the place of
     the one of its key that still waits.
+
+    Args:
+        on_arrival: called when there is one more.
     """
+
+    def __init__(self, on_arrival: Callable[[], None] = lambda: None) -> None:
+        self._on_arrival = on_arrival
+        self._classes: dict[Priority, Turns] = {priority: OrderedDict() for priority in Priority}
+        self._seconds = dict.fromkeys(Priority, 0.0)
+        self._keys: dict[str, Ticket] = {}
+        self._count = 0
 
     def put_back(self, ticket: Ticket) -> None:
         """Return a ticket that was pulled and not done."""
@@ -65,7 +75,7 @@ class FairQueue(asyncio.Queue[Ticket]):
             ticket.fail(DeadlineExceeded("a newer one took its place"))
             return
         ticket.returned = True
-        self.put_nowait(ticket)
+        self.put(ticket)
 
     def discard(self, ticket: Ticket) -> None:
         """Take a ticket out that nobody waits for any more, if it is still in."""
@@ -82,23 +92,11 @@ class FairQueue(asyncio.Queue[Ticket]):
         waiting = self._classes[priority].get(client, ())
         return sum(ticket.task.seconds for ticket in waiting)
 
-    def empty(self) -> bool:
-        """Tell whether no ticket waits."""
-        return not self._count
-
-    def qsize(self) -> int:
-        """Count the tickets that wait."""
+    def __len__(self) -> int:
         return self._count
 
-    # What asyncio.Queue lets its subclasses decide.
-
-    def _init(self, maxsize: int) -> None:  # noqa: ARG002
-        self._classes: dict[Priority, Turns] = {priority: OrderedDict() for priority in Priority}
-        self._seconds = dict.fromkeys(Priority, 0.0)
-        self._keys: dict[str, Ticket] = {}
-        self._count = 0
-
-    def _put(self, ticket: Ticket) -> None:
+    def put(self, ticket: Ticket) -> None:
+        """Take a ticket in."""
         key = ticket.task.key
         if key and (older := self._keys.get(key)) is not None:
             self.discard(older)
@@ -114,8 +112,10 @@ class FairQueue(asyncio.Queue[Ticket]):
             self._keys[key] = ticket
         self._count += 1
         self._seconds[ticket.task.priority] += ticket.task.seconds
+        self._on_arrival()
 
-    def _get(self) -> Ticket:
+    def pull(self) -> Ticket:
+        """Give the ticket whose turn it is; there has to be one."""
         turns = next(turns for turns in self._classes.values() if turns)
         client, waiting = next(iter(turns.items()))
         ticket = waiting.popleft()

@@ -25,7 +25,7 @@ from capswriter.pool.errors import (
     WorkerCrashed,
 )
 from capswriter.pool.memory import free_mb
-from capswriter.pool.process import Cause, Death, NotReady, WorkerProcess, first_of
+from capswriter.pool.process import Cause, Death, NotReady, WorkerProcess
 from capswriter.pool.queue import FairQueue, Ticket
 from capswriter.pool.sizing import RESERVE_MB
 from capswriter.pool.slot import Slot
@@ -96,10 +96,10 @@ class Recogniser:
         self._patience = patience or Patience()
         self._worker_mb = worker_mb
         self._free = free
-        self._queue = FairQueue()
+        self._queue = FairQueue(self._call_idle)
         self._pace = Pace()
         self._max_concurrent = min(max_concurrent or workers, workers)
-        self._permits = asyncio.Semaphore(self._max_concurrent)
+        self._running = 0
         self._admission = Admission(
             limits or Limits(), self._queue, self._pace, workers=self._max_concurrent
         )
@@ -126,12 +126,12 @@ class Recogniser:
     def load(self) -> str:
         """How busy it is, for a line of the log: ``active=2/2 queued=3``."""
         active = sum(slot.state is State.BUSY for slot in self._slots)
-        return f"active={active}/{self._max_concurrent} queued={self._queue.qsize()}"
+        return f"active={active}/{self._max_concurrent} queued={len(self._queue)}"
 
     @property
     def can_guess(self) -> bool:
         """Whether a worker is idle, and another left for what is certain, if there are several."""
-        idle = sum(slot.state is State.IDLE for slot in self._slots) - self._queue.qsize()
+        idle = sum(slot.state is State.IDLE for slot in self._slots) - len(self._queue)
         return idle >= min(2, self._max_concurrent)
 
     @property
@@ -220,7 +220,7 @@ class Recogniser:
         if self._closed:
             raise RecogniserClosed("the server is stopping")
         ticket = Ticket(task, asyncio.get_running_loop().create_future(), on_start or _nothing)
-        self._queue.put_nowait(ticket)
+        self._queue.put(ticket)
         try:
             result = await ticket.result
         except asyncio.CancelledError:
@@ -238,7 +238,7 @@ class Recogniser:
         return Statistics(
             workers=tuple(slot.statistics() for slot in self._slots),
             active=sum(slot.state is State.BUSY for slot in self._slots),
-            queued=self._queue.qsize(),
+            queued=len(self._queue),
             queued_seconds=sum(map(self._queue.seconds, self._latencies.wait)),
             backlog_seconds=self._admission.backlog,
             completed=self._completed,
@@ -264,8 +264,8 @@ class Recogniser:
         if not self._traits.done():
             self._traits.set_exception(closed)
             self._traits.exception()  # it need not be reported where nobody waits
-        while not self._queue.empty():
-            self._queue.get_nowait().fail(closed)
+        while self._queue:
+            self._queue.pull().fail(closed)
 
     async def _keep(self, slot: Slot) -> None:
         """Keep one worker alive: start it, feed it, replace it when it dies."""
@@ -299,6 +299,7 @@ class Recogniser:
                 self._traits.set_result(traits)
             slot.succeed()
             logger.info("worker %d (pid %s) is ready", slot.number, worker.pid)
+            worker.dead.add_done_callback(lambda _: slot.call())
             await self._feed(slot, worker)
         except NotReady as error:
             slot.fail(str(error))
@@ -329,60 +330,35 @@ class Recogniser:
                 if ticket is None:
                     return
                 slot.state = State.BUSY
+                self._running += 1
                 try:
                     await self._run(slot, worker, ticket)
                 finally:
-                    self._permits.release()
+                    self._running -= 1
+                    self._call_idle()
         finally:
             watch.cancel()
             with suppress(asyncio.CancelledError):
                 await watch
 
     async def _next(self, slot: Slot, worker: WorkerProcess) -> Ticket | None:
-        """Pull a ticket, with a permit to run it; None when the worker is to have no more."""
+        """Pull a ticket as soon as there is one; None when the worker is to have no more."""
         while not worker.dead.done() and slot.wanted.is_set():
-            if self._permits.locked() or self._queue.empty():
-                ticket = await self._pull_unless_gone(slot, worker)
-                if ticket is None:
-                    continue
-            else:  # the worker is busy again before the loop turns to what it has found
-                ticket = await self._pull()
+            if not self._queue or self._running >= self._max_concurrent:
+                await slot.called()
+                continue
+            ticket = self._queue.pull()
             waited = time.monotonic() - ticket.queued_at
             if waited > ticket.task.patience:
                 ticket.fail(DeadlineExceeded(f"no worker was free within {waited:.1f} s"))
             if not ticket.result.done():
                 return ticket
-            self._permits.release()  # nobody waits for it any more
         return None
 
-    async def _pull_unless_gone(self, slot: Slot, worker: WorkerProcess) -> Ticket | None:
-        """Pull a ticket as soon as there is one; None where the worker dies or is parked first."""
-        pull = asyncio.ensure_future(self._pull())
-        try:
-            await first_of(pull, worker.dead, slot.parking)
-        except asyncio.CancelledError:
-            self._undo(pull)
-            raise
-        if worker.dead.done() or not pull.done():
-            self._undo(pull)
-            return None
-        return pull.result()
-
-    async def _pull(self) -> Ticket:
-        await self._permits.acquire()
-        try:
-            return await self._queue.get()
-        except asyncio.CancelledError:
-            self._permits.release()
-            raise
-
-    def _undo(self, pull: asyncio.Future[Ticket]) -> None:
-        """Take a pull back, whether or not it has got a ticket."""
-        if pull.done():
-            self._queue.put_back(pull.result())
-            self._permits.release()
-        else:
-            pull.cancel()
+    def _call_idle(self) -> None:
+        """Have those look into the queue who wait; the first takes what is there."""
+        for slot in self._slots:
+            slot.call()
 
     async def _run(self, slot: Slot, worker: WorkerProcess, ticket: Ticket) -> None:
         ticket.start()

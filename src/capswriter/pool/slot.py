@@ -30,7 +30,7 @@ class Slot:
         """How the first start went: None, or the reason why not."""
         self.wanted = asyncio.Event()
         self.wanted.set()
-        self.parking: asyncio.Future[None] = loop.create_future()
+        self._call: asyncio.Future[None] = loop.create_future()
         self._completed = 0
         self._busy_seconds = 0.0
         self._failures = 0
@@ -63,12 +63,21 @@ class Slot:
     def park(self) -> None:
         """Do without its worker, once that is idle."""
         self.wanted.clear()
-        self.parking.set_result(None)
+        self.call()
 
     def unpark(self) -> None:
         """Have a worker again."""
-        self.parking = asyncio.get_running_loop().create_future()
         self.wanted.set()
+
+    def call(self) -> None:
+        """Have its keeper look whether there is something to do."""
+        if not self._call.done():
+            self._call.set_result(None)
+
+    async def called(self) -> None:
+        """Wait for a call."""
+        self._call = asyncio.get_running_loop().create_future()
+        await self._call
 
     def pauses(self) -> Iterator[float]:
         """Seconds to wait before each start: none after a good one, growing after bad ones."""
