@@ -42,8 +42,13 @@ SCALE = np.float32(32_768)
 STACKED, KEPT_EVERY = 7, 6
 """Frames in one input of the models, and frames from one input to the next: 60 ms."""
 
-AT_ONCE = 320
-"""Frames whose energies are computed at once: they stay in the processor's cache."""
+AT_ONCE = 96
+"""Frames at most that are transformed at once.
+
+They stay in the processor's cache, and the arrays for them come from memory that the process has
+had before. Of 320 frames, most arrays are mapped anew each time: 10 s of audio take 6.7 ms then
+instead of 3.2.
+"""
 
 ROUNDED_DOWN = (0, 13)
 """Of the frequencies in ``_mel_filters``, those whose logarithm Kaldi rounds the other way."""
@@ -61,12 +66,19 @@ def fbank(samples: Samples) -> npt.NDArray[np.float32]:
     """
     padded = np.pad(samples, (0, max(0, FRAME - len(samples))))
     frames = sliding_window_view(padded * SCALE, FRAME)[::SHIFT]
-    energies = np.empty((len(frames), BANDS), np.float32)
-    for start in range(0, len(frames), AT_ONCE):
-        energies[start : start + AT_ONCE] = _energies(frames[start : start + AT_ONCE])
+    if len(frames) == 1:  # of a matrix, numpy adds the rows one after the other, as Kaldi does
+        two = np.pad(samples, (0, FRAME + SHIFT - len(samples)))
+        return fbank(two)[:1]
+    power = np.empty((FFT // 2 + 1, len(frames)), np.float32)
+    parts = -(-len(frames) // AT_ONCE)  # of one size, so that none is a single frame
+    for part in range(parts):
+        span = slice(part * len(frames) // parts, (part + 1) * len(frames) // parts)
+        power[:, span] = _power(frames[span])
+    energies = np.ascontiguousarray(_energies(power).T)
     # The floor is the smallest step from 1, so that silence has a logarithm.
     np.maximum(energies, np.finfo(np.float32).eps, out=energies)
-    return np.log(energies, dtype=np.float64).astype(np.float32)
+    logarithms: npt.NDArray[np.float32] = np.log(energies, dtype=np.float64).astype(np.float32)
+    return logarithms
 
 
 def stacked(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -129,14 +141,8 @@ class Normalisation:
         return ((inputs + self._shift) * self._scale).astype(np.float32)
 
 
-def _energies(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Energies in the bands, float32[frames, 80]; in single precision but for the transform.
-
-    Of a matrix, numpy adds the rows one after the other, as Kaldi does; a single column it would
-    add in pairs.
-    """
-    if len(frames) == 1:
-        return _energies(np.repeat(frames, 2, axis=0))[:1]
+def _power(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Power at each frequency, float32[257, frames]; in single precision but for the transform."""
     columns = frames.T.copy()
     columns -= np.add.reduce(columns, axis=0) / np.float32(FRAME)
     emphasised = np.concatenate([columns[:1], columns[:-1]])
@@ -150,13 +156,17 @@ def _energies(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     real *= real
     imaginary *= imaginary
     real += imaginary
-    power = np.ascontiguousarray(real.T)
-    bands = np.empty((BANDS, len(frames)), np.float32)
+    power: npt.NDArray[np.float32] = real.T
+    return power
+
+
+def _energies(power: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Energies in the bands, float32[80, frames]."""
+    bands = np.empty((BANDS, power.shape[1]), np.float32)
     for band, (lowest, weights) in zip(bands, _mel_filters(), strict=True):
         weighted = power[lowest : lowest + len(weights)] * weights[:, None]
         np.add.reduce(weighted, axis=0, out=band)
-    energies: npt.NDArray[np.float32] = bands.T
-    return energies
+    return bands
 
 
 @lru_cache(maxsize=1)
