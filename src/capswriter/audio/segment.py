@@ -4,9 +4,10 @@
 
 The rule. A segment runs on until it reaches ``SegmentPolicy.maximum``; then it is cut in the middle
 of the longest pause of its later part (or of its earlier part, if the later has none), and nothing
-overlaps. Long pauses end a segment at once and are themselves never sent to an engine. Only where
-the detector finds no pause in a whole segment is the cut forced; the next segment then repeats the
-last ``overlap`` seconds, and whoever merges the texts uses that to find the seam.
+overlaps. A pause in which it is quiet comes before one with noise. Long pauses end a segment at
+once and are themselves never sent to an engine. Only where the detector finds no pause in a whole
+segment is the cut forced; the next segment then repeats the last ``overlap`` seconds, and whoever
+merges the texts uses that to find the seam.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ class Segment:
         samples: the audio to recognise, from ``start - lead`` to ``end``; None where nobody speaks.
         lead: how many samples before ``start``, repeated from the segment before, ``samples`` has.
         tail: how many samples before ``end`` the next segment will repeat.
-        speech_end: the sample after its last speech; None where it ends in the middle of speech,
-            or has none.
+        speech_end: the sample after its last speech, as far as it was looked for; None where it
+            is cut inside a pause or in the middle of speech, or has none.
     """
 
     start: int

@@ -46,7 +46,10 @@ WARM_UP = 2
 """Utterances of each kind that do not count."""
 
 AIM = 0.005
-"""Seconds that may pass beyond the engine's own, in the median."""
+"""Seconds that may pass beyond the engine's own, in the median, for somebody who speaks.
+
+What comes all at once is a recording: to receive it and to find where somebody speaks takes longer.
+"""
 
 PARTS = ("receive", "queue", "pipe", "engine", "merge", "send")
 
@@ -238,7 +241,7 @@ def beyond(stages: Stages) -> float:
 
 
 def aims(runs: Sequence[Run]) -> list[Aim]:
-    """Judge the medians."""
+    """Judge the median of those that were spoken."""
     return [
         Aim(
             f"beyond the engine, {run.name}, p50",
@@ -247,7 +250,7 @@ def aims(runs: Sequence[Run]) -> list[Aim]:
             unit=" ms",
         )
         for run in runs
-        if run.arrangement == "server" and run.stages
+        if run.arrangement == "server" and run.name == "paced" and run.stages
     ]
 
 
