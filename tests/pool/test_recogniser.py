@@ -68,6 +68,13 @@ async def test_both_workers_work():
         assert {r.worker for r in results} == {0, 1}
 
 
+async def test_who_has_rested_longest_works_next():
+    async with recogniser() as pool:
+        await all_ready(pool)
+        turns = [(await pool.recognise(Task(speak(1)))).worker for _ in range(8)]
+        assert turns in ([0, 1] * 4, [1, 0] * 4)
+
+
 async def test_an_engine_that_refuses_or_raises_fails_only_that_task():
     async with recogniser(1) as pool:
         before = pids(pool)

@@ -325,7 +325,7 @@ class Recogniser:
         )
         try:
             while True:
-                slot.state = State.IDLE
+                slot.rest()
                 ticket = await self._next(slot, worker)
                 if ticket is None:
                     return
@@ -356,8 +356,8 @@ class Recogniser:
         return None
 
     def _call_idle(self) -> None:
-        """Have those look into the queue who wait; the first takes what is there."""
-        for slot in self._slots:
+        """Have those look into the queue who wait; who has rested longest looks first."""
+        for slot in sorted(self._slots, key=Slot.rested_since):
             slot.call()
 
     async def _run(self, slot: Slot, worker: WorkerProcess, ticket: Ticket) -> None:

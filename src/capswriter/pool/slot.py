@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from typing import TYPE_CHECKING
 
 from capswriter.pool.statistics import State, WorkerStatistics
@@ -31,6 +32,7 @@ class Slot:
         self.wanted = asyncio.Event()
         self.wanted.set()
         self._call: asyncio.Future[None] = loop.create_future()
+        self._resting = 0.0
         self._completed = 0
         self._busy_seconds = 0.0
         self._failures = 0
@@ -59,6 +61,15 @@ class Slot:
         self._failures += 1
         if not self.first.done():
             self.first.set_result(reason)
+
+    def rest(self) -> None:
+        """Note that its worker has nothing to do."""
+        self.state = State.IDLE
+        self._resting = time.monotonic()
+
+    def rested_since(self) -> float:
+        """Tell when its worker last had nothing to do, in monotonic seconds."""
+        return self._resting
 
     def park(self) -> None:
         """Do without its worker, once that is idle."""
