@@ -95,6 +95,11 @@ class Intake:
             return math.inf
         return self.seconds - self.taken / SAMPLE_RATE
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows what has come."""
+        return self._spool.ended
+
     def write(self, data: bytes) -> None:
         """Take bytes; they need not end between two samples.
 

@@ -40,7 +40,11 @@ FEW = 50
 """Tokens that are finished in a millisecond or two, but for the tables of another script."""
 
 SHORT = 0.25
-"""Seconds of audio that the event loop cuts itself: it takes half a millisecond."""
+"""Seconds of a speaker's audio that the event loop cuts itself: it takes half a millisecond.
+
+A file is not looked at for so little. What is looked for in it takes longer now and then, when a
+segment is full; so that is always done in a thread.
+"""
 
 LARGE = 2**20
 """Bytes that take too long to store for the event loop to do it."""
@@ -315,10 +319,13 @@ class Utterance:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
+            if self._guesses is None and self._waits_for_more():
+                continue
             more = True
             while more:
                 known = self._guesses.beginnings() if self._guesses is not None else []
-                if self._segmenter is not None and self._intake.waiting <= SHORT:
+                is_live = self._guesses is not None and self._segmenter is not None
+                if is_live and self._intake.waiting <= SHORT:
                     segments, more, last = self._cut(policy, known)
                 else:
                     segments, more, last = await loop.run_in_executor(
@@ -331,6 +338,10 @@ class Utterance:
                     return
             if self._guesses is not None and self._segmenter is not None:
                 self._guesses.consider(self._segmenter)
+
+    def _waits_for_more(self) -> bool:
+        """Tell whether what has come is too little to look at, and is not the end."""
+        return self._intake.waiting <= SHORT and not self._intake.ended
 
     def _cut(
         self, policy: SegmentPolicy, known: list[tuple[int, int]]
